@@ -2,8 +2,6 @@
 // Scatter-gather iterators. Models include/linux/uio.h and lib/iov_iter.c.
 #pragma once
 
-#include <sys/uio.h>
-
 #include "kernel_model/core/mm.h"
 
 namespace uringsim::kernel {
