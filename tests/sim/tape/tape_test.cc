@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/tape/tape.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace uringsim::sim::tape {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string golden(const std::string& name) { return std::string(URINGSIM_SOURCE_DIR "/tests/golden/") + name; }
+
+std::string error_of(const std::string& text) {
+  try {
+    (void)parse_recording(text, "t.jsonl");
+  } catch (const TapeError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Tape, ReadsACompressedRecordingWithItsHeader) {
+  const Recording recording = read_recording(golden("v5.4.jsonl.gz"));
+  EXPECT_EQ(recording.header["profile"], "v5.4");
+  EXPECT_EQ(recording.tapes.size(), 1643u);
+  EXPECT_EQ(recording.tapes[0].line, 2u);
+}
+
+TEST(Tape, WritesWhatItRead) {
+  const std::string line =
+      R"({"name":"a/b","group":"a","steps":[{"do":"setup","entries":1,"out":{"ret":-22}},{"do":"sleep","ms":5}],"needs":["root"],"limit_ms":700,"end":"exit"})";
+  EXPECT_EQ(to_json(parse_recording(line, "t").tapes.at(0)).dump(), line);
+}
+
+TEST(Tape, TellsATapeThatTookTheKernelDown) {
+  EXPECT_TRUE(parse_recording(R"({"name":"a","steps":[],"end":{"kernel":"panic"}})", "t").tapes[0].without_result());
+  EXPECT_FALSE(parse_recording(R"({"name":"a","steps":[],"end":{"hang":0}})", "t").tapes[0].without_result());
+}
+
+TEST(Tape, NamesLineAndColumnOfBrokenJson) {
+  EXPECT_THAT(error_of("{\"name\":\"a\",\"steps\":[]}\n{\"name\":]}"), StartsWith("t.jsonl:2:9: "));
+}
+
+TEST(Tape, NamesThePathOfAnUnknownField) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup","entries":1,"entires":2}]})"),
+              StartsWith("t.jsonl:1: /steps/0/entires: \"setup\" has no field of that name"));
+}
+
+TEST(Tape, RefusesAMissingField) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup"}]})"), HasSubstr("/steps/0: \"setup\" needs \"entries\""));
+}
+
+TEST(Tape, RefusesAnUnknownKindOfStep) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"dance"}]})"), HasSubstr("/steps/0/do: unknown kind of step \"dance\""));
+}
+
+TEST(Tape, RefusesANumberThatDoesNotFit) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup","entries":4294967296}]})"), HasSubstr("/steps/0/entries"));
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup","entries":-1}]})"), HasSubstr("/steps/0/entries"));
+}
+
+TEST(Tape, RefusesAnUnknownFlagOrOpcode) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"NOP","flags":["IO_LINK","X"]}]})"),
+              HasSubstr("/steps/0/flags/1: unknown name \"X\""));
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"FROB"}]})"), HasSubstr("/steps/0/op: unknown name"));
+}
+
+TEST(Tape, RefusesMemoryThatNothingMade) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"READV","addr":"v"}]})"), HasSubstr("unknown memory \"v\""));
+}
+
+TEST(Tape, RefusesADescriptorThatNothingMakes) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"READV","fd":"p.r"}]})"), HasSubstr("/steps/0/fd"));
+}
+
+TEST(Tape, RefusesToLookPastTheEndOfMemory) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"buf","name":"b","size":8},{"do":"peek","name":"b","off":4,"len":5}]})"),
+              HasSubstr("/steps/1: reaches past the end"));
+}
+
+TEST(Tape, RefusesADuplicateKey) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sleep","ms":1,"ms":2}]})"), HasSubstr("t.jsonl:1: key \"ms\" given twice"));
+}
+
+TEST(Tape, RefusesASecondTapeOfTheSameName) {
+  EXPECT_THAT(error_of("{\"name\":\"a\",\"steps\":[]}\n{\"name\":\"a\",\"steps\":[]}"),
+              StartsWith("t.jsonl:2: /name: a second tape named a"));
+}
+
+TEST(Tape, RefusesEndlessNesting) {
+  EXPECT_THAT(error_of("{\"name\":\"a\",\"steps\":" + std::string(100, '[') + std::string(100, ']') + "}"),
+              HasSubstr("nested deeper"));
+}
+
+TEST(Tape, RefusesAnEmptyFile) { EXPECT_THAT(error_of("\n \n"), HasSubstr("no tapes in this file")); }
+
+TEST(Tape, NamesAFileThatIsNotThere) {
+  try {
+    (void)read_recording("/nonexistent/tapes.jsonl");
+    FAIL();
+  } catch (const TapeError& e) {
+    EXPECT_STREQ(e.what(), "/nonexistent/tapes.jsonl: No such file or directory");
+  }
+}
+
+}  // namespace
+}  // namespace uringsim::sim::tape
