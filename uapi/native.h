@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "uapi/abi.h"
+#include "uapi/system.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define URINGSIM_UAPI_TSAN 1
@@ -62,7 +63,7 @@ struct Native {
 #endif
   }
 
-  void write_sqe(std::uint64_t at, const io_uring_sqe& sqe) const noexcept { std::memcpy(pointer(at), &sqe, sizeof sqe); }
+  void write_sqe(std::uint64_t at, const io_uring_sqe& sqe) const noexcept { copy_sqe(*word<io_uring_sqe>(at), sqe); }
   void copy_out(std::uint64_t at, const void* from, std::size_t bytes) const noexcept { std::memcpy(pointer(at), from, bytes); }
   void copy_in(void* to, std::uint64_t at, std::size_t bytes) const noexcept { std::memcpy(to, pointer(at), bytes); }
 

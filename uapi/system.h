@@ -45,6 +45,25 @@ class user_address {
   std::uint64_t value_ = 0;
 };
 
+/// Copies all 64 bytes, for a policy's write_sqe(). Field by field, so that the compiler keeps an SQE under construction in
+/// registers: built in memory and copied whole, its narrow stores stall the wide loads of the copy (4 ns an SQE).
+inline void copy_sqe(io_uring_sqe& to, const io_uring_sqe& from) noexcept {
+  to.opcode = from.opcode;
+  to.flags = from.flags;
+  to.ioprio = from.ioprio;
+  to.fd = from.fd;
+  to.off = from.off;
+  to.addr = from.addr;
+  to.len = from.len;
+  to.op_flags = from.op_flags;
+  to.user_data = from.user_data;
+  to.buf_index = from.buf_index;
+  to.personality = from.personality;
+  to.splice_fd_in = from.splice_fd_in;
+  to.addr3 = from.addr3;
+  to.pad2_ = from.pad2_;
+}
+
 template <class S>
 concept System = std::semiregular<S> &&
     requires(const S s, std::uint64_t at, std::uint32_t value, const char* name, const io_uring_sqe& sqe, const void* from,

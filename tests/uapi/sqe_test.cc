@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include <array>
 #include <functional>
 #include <string>
 
@@ -112,6 +113,16 @@ TEST(SqeRef, SettersTouchTheirFieldAlone) {
   expected.buf_index = 0xab;
   expected.personality = 0xcd;
   EXPECT_EQ(std::memcmp(&sqe, &expected, sizeof sqe), 0);
+}
+
+TEST(CopySqe, CopiesAllSixtyFourBytes) {
+  std::array<unsigned char, sizeof(io_uring_sqe)> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(i + 1);
+  io_uring_sqe from;
+  std::memcpy(&from, bytes.data(), bytes.size());
+  io_uring_sqe to{};
+  copy_sqe(to, from);
+  EXPECT_EQ(std::memcmp(&to, bytes.data(), bytes.size()), 0);
 }
 
 TEST(UserAddress, TakesPointersNumbersAndNull) {
