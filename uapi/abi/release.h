@@ -7,7 +7,8 @@
 
 namespace uringsim::uapi {
 
-/// A mainline release, "5.4". Stable updates never add to the ABI, so there is no third number.
+/// A mainline release, "5.4": its first version. Stable kernels can differ both ways: 5.10.162 and later carry the io_uring of
+/// 5.15, without the opcodes that need other parts of 5.15 (MKDIRAT, SYMLINKAT, LINKAT).
 struct Release {
   std::uint16_t major = 0;
   std::uint16_t minor = 0;
