@@ -133,6 +133,8 @@ class Machine {
   [[nodiscard]] virtual bool need_resched() noexcept = 0;
   /// Gives way to others that are runnable on this processor. May switch.
   virtual void yield() noexcept = 0;
+  /// Counted tasks only: the current task's clock has reached its deadline. May switch. memory.h calls this.
+  virtual void due() noexcept {}
   /// One pass of a polling loop is over. An engine may skip passes, or hold the task until something that the last pass
   /// read has changed or time has moved, if that pass had no effect. May switch.
   virtual void poll_pass(Site site) noexcept = 0;
@@ -144,6 +146,9 @@ class Machine {
 
   /// CLOCK_MONOTONIC in nanoseconds. In an explored task a choice near a deadline; may switch.
   [[nodiscard]] virtual u64 now() noexcept = 0;
+  /// now() / period: jiffies. Asking for it promises that the caller looks at nothing finer, so that a poller which reads
+  /// jiffies is known to see no change before the next one; one that reads now() sees a change at every pass.
+  [[nodiscard]] virtual u64 ticks(u64 period) noexcept { return now() / period; }
   virtual void timer_start(Timer& timer, u64 due) noexcept = 0;
   /// 1: was armed and will not run; 0: was not armed; -1: its callback is running right now (hrtimer_try_to_cancel).
   virtual int timer_cancel(Timer& timer) noexcept = 0;

@@ -53,7 +53,7 @@ inline void count(Task* task, bool effect) noexcept {
   task->clock += task->memory_cost;
   task->effects += effect ? 1 : 0;
   if (task->clock >= task->deadline) [[unlikely]]
-    task->machine->yield();
+    task->machine->due();
 }
 
 }  // namespace detail
