@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the machine can say about its tasks: times, and who waits for what.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "sim/fiber/timed_task.h"
+
+namespace uringsim::sim {
+
+namespace {
+
+std::string place(const arch::Site& site) {
+  return site.line != 0 ? fmt::format("{}:{} {}()", site.file, site.line, site.function) : std::string();
+}
+
+std::string state_name(u32 state) {
+  switch (state) {
+    case arch::TASK_RUNNING:
+      return "running";
+    case arch::TASK_INTERRUPTIBLE:
+      return "interruptible";
+    case arch::TASK_UNINTERRUPTIBLE:
+      return "uninterruptible";
+    case arch::TASK_PARKED:
+      return "parked";
+  }
+  return fmt::format("state {:#x}", state);
+}
+
+}  // namespace
+
+void TimedMachine::report(const char* what, bool fatal, arch::Site site) noexcept {
+  TimedTask* const task = self();
+  reports_.push_back({what, task != nullptr ? task->task->name : "", place(site), caller_clock(), fatal});
+  if (!fatal) return;
+  if (task == nullptr) {
+    std::fprintf(stderr, "uringsim: %s (outside of every task)\n", what);
+    std::abort();
+  }
+  end_ = RunEnd::violation;
+  for (;;) go_on(*task);  // never comes back: every run() of this machine ends at once from now on
+}
+
+TaskSituation TimedMachine::situation(const TimedTask& task) const {
+  TaskSituation result;
+  result.name = task.task->name;
+  result.id = task.id;
+  result.since = task.since;
+  if (task.waits_for != nullptr) {
+    result.state = task.spinning ? "spinning" : "waiting";
+    result.where = place(task.waits_site);
+    const char* const kind = task.waits_kind == arch::LockKind::spin ? "spinlock" : "mutex";
+    result.waits_for = fmt::format("{} that nobody holds", kind);
+    const auto look_at = [&](const TimedTask& other) {
+      if (other.id + 1 != task.waits_for->word) return;
+      result.waits_for = fmt::format("{} held by {} ({})", kind, other.task->name, other.id);
+      for (unsigned i = 0; i < std::min(other.held_count, TimedTask::kHeldLocks); i++)
+        if (other.held[i].lock == task.waits_for) result.waits_for += fmt::format(", taken at {}", place(other.held[i].site));
+    };
+    for (const auto& other : tasks_) look_at(*other);
+    for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
+      if (processors_[cpu].interrupt != nullptr) look_at(*processors_[cpu].interrupt);
+  } else if (task.where == Whereabouts::running) {
+    result.state = "running";
+    result.since = task.task->clock;
+    if (task.poll.repeats) result.waits_for = fmt::format("a change that it polls for at {}:{}", task.poll.file, task.poll.line);
+  } else if (task.where == Whereabouts::queued) {
+    result.state = "queued";
+    result.waits_for = fmt::format("processor {}", task.cpu);
+  } else if (task.joins != nullptr) {
+    result.state = "waiting";
+    result.waits_for = fmt::format("the end of {} ({})", task.joins->name, task.joins->id);
+  } else if (task.statistics.switches == 0) {
+    result.state = "not started";
+    result.waits_for = "its first wake-up";
+  } else {
+    result.state = "sleeping";
+    result.waits_for = fmt::format("a wake-up ({})", state_name(task.state));
+  }
+  return result;
+}
+
+std::string RunResult::describe() const {
+  std::string text = fmt::format("{} at {} ns\n", run_end_name(end), time);
+  for (const TaskSituation& task : tasks) {
+    text += fmt::format("  {} ({}) {} since {} ns", task.name, task.id, task.state, task.since);
+    if (!task.waits_for.empty()) text += ", waits for " + task.waits_for;
+    if (!task.where.empty()) text += ", at " + task.where;
+    text += '\n';
+  }
+  return text;
+}
+
+/// As of now: the phase that is under way counts up to the clock of the machine.
+TaskStatistics TimedMachine::statistics_of(const TimedTask& task) const {
+  TaskStatistics result = task.statistics;
+  result.running = task.ran();
+  if (task.where == Whereabouts::blocked && time_ > task.since) result.asleep += time_ - task.since;
+  if (task.where == Whereabouts::queued && time_ > task.since) result.queued += time_ - task.since;
+  return result;
+}
+
+TaskStatistics TimedMachine::statistics(const arch::Task& task) const {
+  return statistics_of(*static_cast<const TimedTask*>(task.engine));
+}
+
+std::vector<TaskStatistics> TimedMachine::task_statistics() const {
+  std::vector<TaskStatistics> all = ended_;
+  for (const auto& task : tasks_) all.push_back(statistics_of(*task));
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return all;
+}
+
+ProcessorStatistics TimedMachine::processor_statistics(unsigned cpu) const {
+  const TimedProcessor& on = processors_[cpu];
+  ProcessorStatistics result = on.statistics;
+  if (on.running != nullptr) result.busy += on.running->ran() - on.took_over;
+  const u64 total = time_ - options_.start;
+  const u64 used = result.busy + result.interrupt;
+  result.idle = total > used ? total - used : 0;
+  return result;
+}
+
+}  // namespace uringsim::sim
