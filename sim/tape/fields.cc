@@ -6,13 +6,12 @@ namespace uringsim::sim::tape {
 u32 flag_word(Names names, const Json& value) {
   if (!value.is_array()) return value.get<u32>();
   u32 word = 0;
-  for (const Json& flag : value)
-    word |= flag.is_string() ? u32{1} << *position(names, flag.get_ref<const std::string&>()) : flag.get<u32>();
+  for (const Json& flag : value) word |= code(names, flag);
   return word;
 }
 
 u32 code(Names names, const Json& value) {
-  return value.is_string() ? *position(names, value.get_ref<const std::string&>()) : value.get<u32>();
+  return value.is_string() ? *value_of(names, value.get_ref<const std::string&>()) : value.get<u32>();
 }
 
 u64 number_or(const Json& step, const char* key, u64 otherwise) {

@@ -33,8 +33,11 @@ constexpr long kExt4Magic = 0xef53;
 void prepare(const std::string& directory, const LineWriter& out, u32 limit_ms) {
   if (chdir(directory.c_str()) || chmod(".", 0777)) _exit(9);
   umask(0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (const int ours : {SIGALRM, SIGINT, SIGTERM, SIGUSR1}) signal(ours, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGALRM, SIG_DFL);
   const rlimit descriptors = {kDescriptors, kDescriptors};
   setrlimit(RLIMIT_NOFILE, &descriptors);
   // The parent's own files would shift the numbers that a tape's files get.

@@ -13,7 +13,7 @@ namespace uringsim::sim::tape {
 
 struct HostOptions {
   std::string directory = "/tmp";  ///< where the tapes' directories are made; removed again
-  u64 settle_us = 100;             ///< pause after each io_uring_enter: lets workers finish before the next look at the ring
+  u64 settle_us = 1000;            ///< pause after each io_uring_enter: lets workers finish before the next look at the ring
   unsigned parallel = 1;           ///< tapes at a time; more than one makes their timing less exact
 };
 

@@ -8,49 +8,13 @@
 
 #include "sim/tape/fields.h"
 #include "sim/tape/interpreter.h"
+#include "uapi/abi.h"
 
 namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr long kSetupCall = 425, kEnterCall = 426, kRegisterCall = 427;
-constexpr u64 kSqRingArea = 0, kCqRingArea = 0x8000000, kSqeArea = 0x10000000;
 constexpr u64 kMillisecond = 1'000'000;
-constexpr u32 kSqe128 = 1u << 10, kCqe32 = 1u << 11, kNoSqArray = 1u << 16;
-constexpr u32 kNeedWakeup = 1;
-
-/// struct io_uring_params, as tapes need it: what releases before and after call reserved has its later name.
-struct Params {
-  u32 sq_entries, cq_entries, flags, sq_thread_cpu, sq_thread_idle, features, wq_fd, resv[3];
-  struct {
-    u32 head, tail, ring_mask, ring_entries, flags, dropped, array, resv1;
-    u64 user_addr;
-  } sq;
-  struct {
-    u32 head, tail, ring_mask, ring_entries, overflow, cqes, flags, resv1;
-    u64 user_addr;
-  } cq;
-};
-static_assert(sizeof(Params) == 120);
-
-struct Sqe {
-  u8 opcode, flags;
-  u16 ioprio;
-  s32 fd;
-  u64 off, addr;
-  u32 len, op_flags;
-  u64 user_data;
-  u16 buf_index, personality;
-  s32 splice_fd_in;
-  u64 addr3, pad2;
-};
-static_assert(sizeof(Sqe) == 64);
-
-struct Cqe {
-  u64 user_data;
-  s32 res;
-  u32 flags;
-};
 
 Json no_ring() { return {{"skip", "no ring"}}; }
 
@@ -59,7 +23,7 @@ u32 word(const Json& step, const char* key) { return static_cast<u32>(number_or(
 }  // namespace
 
 Json Interpreter::setup(const Json& s) {
-  Params p{};
+  uapi::io_uring_params p{};
   p.flags = flag_word(kSetupFlags, s.value("flags", Json::array()));
   p.cq_entries = word(s, "cq_entries");
   p.sq_entries = word(s, "sq_entries");
@@ -73,7 +37,8 @@ Json Interpreter::setup(const Json& s) {
   s64 fd;
   {
     const Scratch argument(system_, &p, sizeof(p));
-    fd = system_.call(kSetupCall, s.at("entries").get<u64>(), s.contains("params") ? value(s["params"]) : argument.at());
+    fd = system_.call(uapi::NR_io_uring_setup, s.at("entries").get<u64>(),
+                      s.contains("params") ? value(s["params"]) : argument.at());
     if (fd < 0) return {{"ret", fd}};
     system_.load(&p, argument.at(), sizeof(p));
   }
@@ -81,19 +46,21 @@ Json Interpreter::setup(const Json& s) {
   if (s.value("full", false)) {
     out["flags"] = bit_list(kSetupFlags, p.flags);
     out["features"] = bit_list(kFeatures, p.features);
-    out["sq_off"] = {p.sq.head, p.sq.tail, p.sq.ring_mask, p.sq.ring_entries, p.sq.flags, p.sq.dropped, p.sq.array};
-    out["cq_off"] = {p.cq.head, p.cq.tail, p.cq.ring_mask, p.cq.ring_entries, p.cq.overflow, p.cq.cqes, p.cq.flags};
+    out["sq_off"] = {p.sq_off.head,  p.sq_off.tail,    p.sq_off.ring_mask, p.sq_off.ring_entries,
+                     p.sq_off.flags, p.sq_off.dropped, p.sq_off.array};
+    out["cq_off"] = {p.cq_off.head,     p.cq_off.tail, p.cq_off.ring_mask, p.cq_off.ring_entries,
+                     p.cq_off.overflow, p.cq_off.cqes, p.cq_off.flags};
   }
   TapeRing ring;
   ring.sq_entries = p.sq_entries;
   ring.cq_entries = p.cq_entries;
-  ring.at = {p.sq.head, p.sq.tail, p.sq.ring_mask, p.sq.flags,    p.sq.dropped, p.sq.array,
-             p.cq.head, p.cq.tail, p.cq.ring_mask, p.cq.overflow, p.cq.cqes};
-  ring.sqe_bytes = p.flags & kSqe128 ? 128 : 64;
-  ring.cqe_bytes = p.flags & kCqe32 ? 32 : 16;
-  ring.has_array = !(p.flags & kNoSqArray);
-  ring.sq_bytes = p.sq.array + (ring.has_array ? u64{p.sq_entries} * 4 : 64);
-  ring.cq_bytes = p.cq.cqes + u64{p.cq_entries} * ring.cqe_bytes;
+  ring.at = {p.sq_off.head, p.sq_off.tail, p.sq_off.ring_mask, p.sq_off.flags,    p.sq_off.dropped, p.sq_off.array,
+             p.cq_off.head, p.cq_off.tail, p.cq_off.ring_mask, p.cq_off.overflow, p.cq_off.cqes};
+  ring.sqe_bytes = p.flags & uapi::IORING_SETUP_SQE128 ? 128 : 64;
+  ring.cqe_bytes = p.flags & uapi::IORING_SETUP_CQE32 ? 32 : 16;
+  ring.has_array = !(p.flags & uapi::IORING_SETUP_NO_SQARRAY);
+  ring.sq_bytes = p.sq_off.array + (ring.has_array ? u64{p.sq_entries} * 4 : 64);
+  ring.cq_bytes = p.cq_off.cqes + u64{p.cq_entries} * ring.cqe_bytes;
   ring.sqes_bytes = u64{p.sq_entries} * ring.sqe_bytes;
   const std::string name = s.value("ring", "r");
   name_descriptor(name, fd);
@@ -111,9 +78,9 @@ Json Interpreter::map_ring(TapeRing& ring, int fd) {
     if (ret > 0) at = static_cast<uptr>(ret);
     return ret;
   };
-  s64 ret = map(ring.sq, ring.sq_bytes, kSqRingArea);
-  if (ret > 0) ret = map(ring.cq, ring.cq_bytes, kCqRingArea);
-  if (ret > 0) ret = map(ring.sqes, ring.sqes_bytes, kSqeArea);
+  s64 ret = map(ring.sq, ring.sq_bytes, uapi::IORING_OFF_SQ_RING);
+  if (ret > 0) ret = map(ring.cq, ring.cq_bytes, uapi::IORING_OFF_CQ_RING);
+  if (ret > 0) ret = map(ring.sqes, ring.sqes_bytes, uapi::IORING_OFF_SQES);
   ring.mapped = ret > 0;
   return ring.mapped ? Json(nullptr) : Json(ret);
 }
@@ -129,7 +96,7 @@ void Interpreter::unmap_ring(TapeRing& ring) {
 Json Interpreter::sqe(const Json& s) {
   TapeRing* const r = ring(s);
   if (!r) return no_ring();
-  Sqe e{};
+  uapi::io_uring_sqe e{};
   e.opcode = static_cast<u8>(code(kOperations, s.at("op")));
   e.flags = static_cast<u8>(flag_word(kSqeFlags, s.value("flags", Json(0))));
   e.ioprio = static_cast<u16>(word(s, "ioprio"));
@@ -143,7 +110,7 @@ Json Interpreter::sqe(const Json& s) {
   e.personality = static_cast<u16>(word(s, "personality"));
   e.splice_fd_in = s.contains("splice_fd_in") ? descriptor(s["splice_fd_in"]) : 0;
   e.addr3 = s.contains("addr3") ? value(s["addr3"]) : 0;
-  e.pad2 = number_or(s, "pad2", 0);
+  e.pad2_ = number_or(s, "pad2", 0);
   const u32 slot = r->prepared & system_.load_acquire(r->sq + r->at.sq_mask);
   const uptr where = r->sqes + u64{slot} * r->sqe_bytes;
   std::array<u8, 128> bytes{};
@@ -169,17 +136,17 @@ Json Interpreter::enter(const Json& s) {
   const u64 argument = s.contains("arg") ? value(s["arg"]) : 0;
   const int fd = descriptor(s.value("ring", Json("r")));
   if (fd == kNoDescriptor) return no_ring();
-  return {
-      {"ret", system_.call(kEnterCall, static_cast<u64>(s64{fd}), number_or(s, "to_submit", 0), number_or(s, "min_complete", 0),
-                           flag_word(kEnterFlags, s.value("flags", Json::array())), argument, number_or(s, "argsz", 8))}};
+  return {{"ret", system_.call(uapi::NR_io_uring_enter, static_cast<u64>(s64{fd}), number_or(s, "to_submit", 0),
+                               number_or(s, "min_complete", 0), flag_word(kEnterFlags, s.value("flags", Json::array())), argument,
+                               number_or(s, "argsz", 8))}};
 }
 
 Json Interpreter::do_register(const Json& s) {
   const int fd = descriptor(s.value("ring", Json("r")));
   if (fd == kNoDescriptor) return no_ring();
   const u64 argument = s.contains("arg") ? value(s["arg"]) : 0;
-  return {{"ret", system_.call(kRegisterCall, static_cast<u64>(s64{fd}), code(kRegisterOperations, s.at("op")), argument,
-                               number_or(s, "nr_args", 0))}};
+  return {{"ret", system_.call(uapi::NR_io_uring_register, static_cast<u64>(s64{fd}), code(kRegisterOperations, s.at("op")),
+                               argument, number_or(s, "nr_args", 0))}};
 }
 
 Json Interpreter::reap(const Json& s) {
@@ -192,7 +159,7 @@ Json Interpreter::reap(const Json& s) {
   const Json bind = s.value("bind", Json::object());
   std::vector<Json> list;
   for (const u64 most = number_or(s, "max", ~u32{0}); head != tail && list.size() < most; head++) {
-    Cqe c{};
+    uapi::io_uring_cqe c{};
     system_.load(&c, r->cq + r->at.cqes + u64{head & mask} * r->cqe_bytes, sizeof(c));
     Json result = c.res;
     // A new descriptor has no stable number: it gets a name instead.
@@ -261,7 +228,7 @@ Json Interpreter::wait_sq(const Json& s) {
   return {{"ok", watch(number_or(s, "ms", 1000), [&] {
              if (condition == "drained")
                return system_.load_acquire(r->sq + r->at.sq_head) == system_.load_acquire(r->sq + r->at.sq_tail);
-             const bool asleep = system_.load_acquire(r->sq + r->at.sq_flags) & kNeedWakeup;
+             const bool asleep = system_.load_acquire(r->sq + r->at.sq_flags) & uapi::IORING_SQ_NEED_WAKEUP;
              return condition == "need_wakeup" ? asleep : !asleep;
            })}};
 }

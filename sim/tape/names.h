@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The names that tapes use for opcodes and flag bits.
+// The names that tapes use for opcodes and flag bits: uapi's tables, by their short names only.
 //
-// A name stands for its position in its list: bit 3 of the setup flags is kSetupFlags[3], opcode 11 is kOperations[11]. The lists
-// go on past what any modelled release knows, because tapes ask old kernels for new things and record the refusal.
+// The tables go on past what any modelled release knows, because tapes ask old kernels for new things and record the refusal.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernel_model/arch/types.h"
+#include "uapi/names.h"
 
 namespace uringsim::sim::tape {
 
-using Names = std::span<const std::string_view>;
+using Names = uapi::NameTable;
 
-extern const Names kSetupFlags;          ///< IORING_SETUP_*
-extern const Names kFeatures;            ///< IORING_FEAT_*
-extern const Names kEnterFlags;          ///< IORING_ENTER_*
-extern const Names kSqeFlags;            ///< IOSQE_*
-extern const Names kSqRingFlags;         ///< IORING_SQ_*
-extern const Names kOperations;          ///< IORING_OP_*
-extern const Names kRegisterOperations;  ///< IORING_REGISTER_* and IORING_UNREGISTER_*
-extern const Names kPollBits;            ///< POLLIN ... POLLNVAL: the poll bits that are recorded
+inline constexpr Names kSetupFlags = uapi::names::setup_flags;
+inline constexpr Names kFeatures = uapi::names::features;
+inline constexpr Names kEnterFlags = uapi::names::enter_flags;
+inline constexpr Names kSqeFlags = uapi::names::sqe_flags;
+inline constexpr Names kSqRingFlags = uapi::names::sq_ring_flags;
+inline constexpr Names kOperations = uapi::names::opcodes;
+inline constexpr Names kRegisterOperations = uapi::names::register_ops;
+/// Recordings name POLLIN to POLLNVAL; the bits above them are "bitN".
+inline constexpr Names kPollBits = Names(uapi::names::poll_events).first(6);
 
-/// The position of `name`, or nothing if the list does not have it.
-[[nodiscard]] std::optional<u32> position(Names names, std::string_view name) noexcept;
+/// The value of `name`, or nothing if the table does not have it.
+[[nodiscard]] std::optional<u32> value_of(Names names, std::string_view name) noexcept;
 
 /// The names of all bits set in `word`, lowest first; "bitN" for those without one.
 [[nodiscard]] std::vector<std::string> bit_names(Names names, u32 word);

@@ -12,11 +12,13 @@ namespace uringsim::sim::tape {
 
 /// One tape's answers on one kernel.
 struct Played {
-  std::vector<Json> outs;  ///< of the steps that returned, null where a step has no result
-  Json end;                ///< as in a recording, or {"error": text} if the player itself failed
+  std::vector<Json> outs;                        ///< of the steps that returned, null where a step has no result
+  std::vector<std::vector<std::string>> traces;  ///< what the kernel did in each step, where the player was asked to tell
+  Json end;                                      ///< as in a recording, or {"error": text} if the player itself failed
 };
 
-/// Lines of the child's report: {"out": ...} for each step, then {"end": ...}.
+/// Lines of the child's report: {"trace": ...} and {"out": ...} for each step, then {"end": ...}.
+[[nodiscard]] std::string trace_line(const std::string& text);
 [[nodiscard]] std::string out_line(const Json& out);
 [[nodiscard]] std::string end_line(const Json& end);
 

@@ -67,11 +67,11 @@ const std::array kRead = {kName, number("wait_ms", kMilliseconds), number("len",
 const std::array kNameOnly = {kName};
 const std::array kLseek = {kName, number("set", kU32 >> 1)};
 const std::array kStat = {FieldRule{"path", T::text, true}};
-const std::array kPoll = {kName, FieldRule{"events", T::flags, false, 0, kU16, kPollBits}, number("wait_ms", kMilliseconds)};
+const std::array kPoll = {kName, FieldRule{"events", T::flags, false, 0, kU16, {}, kPollBits}, number("wait_ms", kMilliseconds)};
 const std::array kEpollWait = {kName, number("wait_ms", kMilliseconds)};
 const std::array kSetup = {kRing,
                            number("entries", kU32, true),
-                           FieldRule{"flags", T::flags, false, 0, kU32, kSetupFlags},
+                           FieldRule{"flags", T::flags, false, 0, kU32, {}, kSetupFlags},
                            number("cq_entries", kU32),
                            number("sq_entries", kU32),
                            number("sq_thread_cpu", kU32),
@@ -82,8 +82,8 @@ const std::array kSetup = {kRing,
                            FieldRule{"params", T::value},
                            FieldRule{"full", T::boolean}};
 const std::array kSqe = {kRing,
-                         FieldRule{"op", T::code, true, 0, kU8, kOperations},
-                         FieldRule{"flags", T::flags, false, 0, kU8, kSqeFlags},
+                         FieldRule{"op", T::code, true, 0, kU8, {}, kOperations},
+                         FieldRule{"flags", T::flags, false, 0, kU8, {}, kSqeFlags},
                          number("ioprio", kU16),
                          FieldRule{"fd", T::descriptor},
                          FieldRule{"off", T::value},
@@ -99,9 +99,9 @@ const std::array kSqe = {kRing,
                          number("index", kU32)};
 const std::array kSubmit = {kRing, number("n", kU32)};
 const std::array kEnter = {FieldRule{"ring", T::descriptor}, number("to_submit", kU32),
-                           number("min_complete", kU32),     FieldRule{"flags", T::flags, false, 0, kU32, kEnterFlags},
+                           number("min_complete", kU32),     FieldRule{"flags", T::flags, false, 0, kU32, {}, kEnterFlags},
                            FieldRule{"arg", T::value},       number("argsz", kU64)};
-const std::array kRegister = {FieldRule{"ring", T::descriptor}, FieldRule{"op", T::code, true, 0, kU32, kRegisterOperations},
+const std::array kRegister = {FieldRule{"ring", T::descriptor}, FieldRule{"op", T::code, true, 0, kU32, {}, kRegisterOperations},
                               FieldRule{"arg", T::value}, number("nr_args", kU32)};
 const std::array kReap = {kRing, number("max", kU32), FieldRule{"order", T::word, false, 0, 0, kOrders},
                           FieldRule{"bind", T::bindings}};
@@ -148,6 +148,10 @@ constexpr std::array<std::pair<std::string_view, u32>, 8> kNumbers = {
     {{"u8", 1}, {"u16", 2}, {"u32", 4}, {"u64", 8}, {"s8", 1}, {"s16", 2}, {"s32", 4}, {"s64", 8}}};
 
 [[noreturn]] void fail(const std::string& path, std::string what) { throw SchemaError{path, std::move(what)}; }
+
+bool contains(std::span<const std::string_view> words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 std::string joined(std::span<const std::string_view> names) { return fmt::format("{}", fmt::join(names, ", ")); }
 
@@ -247,8 +251,8 @@ class Checker {
   }
 
   static void check_word(const FieldRule& rule, const Json& v, const std::string& path) {
-    if (!v.is_string() || !position(rule.names, v.get_ref<const std::string&>()))
-      fail(path, fmt::format("one of {} is expected", joined(rule.names)));
+    if (!v.is_string() || !contains(rule.words, v.get_ref<const std::string&>()))
+      fail(path, fmt::format("one of {} is expected", joined(rule.words)));
   }
 
   static void check_flags(const FieldRule& rule, const Json& v, const std::string& path) {
@@ -260,7 +264,7 @@ class Checker {
   static void check_code(const FieldRule& rule, const Json& v, const std::string& path) {
     if (in_range(v, 0, rule.maximum)) return;
     if (!v.is_string()) fail(path, fmt::format("a name or a number up to {} is expected", rule.maximum));
-    if (!position(rule.names, v.get_ref<const std::string&>())) fail(path, fmt::format("unknown name {}", v.dump()));
+    if (!value_of(rule.names, v.get_ref<const std::string&>())) fail(path, fmt::format("unknown name {}", v.dump()));
   }
 
   static void check_numbers(const FieldRule& rule, const Json& v, const std::string& path) {

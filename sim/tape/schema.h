@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sim/tape/names.h"
 #include "sim/tape/tape.h"
 
 namespace uringsim::sim::tape {
@@ -34,7 +35,8 @@ struct FieldRule {
   bool required = false;
   s64 minimum = 0;
   u64 maximum = 0;
-  std::span<const std::string_view> names{};
+  std::span<const std::string_view> words{};  ///< of a word
+  Names names{};                              ///< of flags and codes
 };
 
 struct StepRule {
