@@ -33,10 +33,10 @@ struct Task {
 };
 
 namespace detail {
-/// What code outside every task runs as: builders, tests, the tool itself.
-inline thread_local Task outside;
-/// The one thread-local of the project.
-inline thread_local Task* current = &outside;
+/// What code outside every task runs as: builders, tests, the tool itself. Never written to.
+inline constinit Task outside;
+/// The one thread-local of the project. constinit: an access is one load, without a check whether it is initialised.
+inline constinit thread_local Task* current = &outside;
 }  // namespace detail
 
 /// The task that runs on this OS thread. Never null.

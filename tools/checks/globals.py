@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""No mutable state outside of objects: looks at the symbols of the libraries in build/dev."""
+import re
+import subprocess
+import sys
+
+# What is allowed, and why.
+ALLOWED = {
+    "uringsim::arch::detail::current": "the one thread-local: which task runs on this OS thread",
+    "uringsim::arch::detail::outside": "what current_task() is where no task runs; never written to",
+}
+LIBRARIES = ["build/dev/liburingsim_kernel_model.a", "build/dev/liburingsim_sim.a"]
+LINE = re.compile(r"^[0-9a-f]{16} .{7} (\.(?:data|bss|tbss|tdata)\S*)\s+[0-9a-f]{16} (?:\.hidden )?(\S.*)$")
+
+
+def main():
+    wrong = set()
+    for library in LIBRARIES:
+        table = subprocess.run(["objdump", "-t", "-C", library], capture_output=True, text=True, check=True).stdout
+        for line in table.splitlines():
+            match = LINE.match(line)
+            if not match or match[1].startswith(".data.rel.ro"):
+                continue
+            section, name = match.groups()
+            if name == section or name.startswith(("guard variable for", "DW.ref", "TLS ", ".L")) or name in ALLOWED:
+                continue
+            wrong.add(f"{library}: {name} ({section})")
+    print("\n".join(sorted(wrong)) if wrong else "globals: none but the " + str(len(ALLOWED)) + " allowed ones")
+    return 1 if wrong else 0
+
+
+sys.exit(main())
