@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What no single field shows: that every name leads somewhere, and that the parts of a scenario fit together.
+//
+// What Linux itself would answer (bad flags, unprivileged SQPOLL, more buffers than a limit allows) is never refused here: the
+// kernel's errors are a legitimate subject. Refused is what the world could not even be built from.
+#include <algorithm>
+
+#include "sim/scenario/decoder.h"
+#include "sim/scenario/load.h"
+
+namespace uringsim::sim {
+
+namespace {
+
+template <class T>
+std::vector<std::string_view> names_of_entries(const Named<T>& entries) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : entries) names.push_back(entry.name);
+  return names;
+}
+
+[[noreturn]] void fail(const std::string& where, const std::string& what) { throw InputError(where + ": " + what); }
+
+void require_known(const Ref& ref, std::string_view kind, const std::vector<std::string_view>& names) {
+  if (ref.empty() || std::find(names.begin(), names.end(), ref.name) != names.end()) return;
+  fail(ref.where, fmt::format("no {} {}; {}", kind, in_quotes(ref.name), name_hint(ref.name, names)));
+}
+
+/// Names of open files: a pipe and a socketpair have two each.
+std::vector<std::string> file_ends(const Scenario& scenario) {
+  std::vector<std::string> names;
+  for (const auto& file : scenario.files) {
+    if (file.value.kind() == FileType::pipe) {
+      names.push_back(file.name + ".r");
+      names.push_back(file.name + ".w");
+    } else if (file.value.kind() == FileType::socketpair) {
+      names.push_back(file.name + ".a");
+      names.push_back(file.name + ".b");
+    } else {
+      names.push_back(file.name);
+    }
+  }
+  return names;
+}
+
+class References {
+ public:
+  explicit References(const Scenario& scenario)
+      : scenario_(scenario),
+        ends_(file_ends(scenario)),
+        files_(ends_.begin(), ends_.end()),
+        rings_(names_of_entries(scenario.rings)) {
+    tasks_ = names_of_entries(scenario.tasks);
+    for (const auto& task : scenario.tasks) collect(task.value.steps);
+  }
+
+  void run() {
+    require_known(scenario_.kernel, "kernel", known_kernels());
+    for (const auto& file : scenario_.files) check_file(file);
+    for (const auto& ring : scenario_.rings) check_ring(ring);
+    for (const auto& task : scenario_.tasks) {
+      if (task.value.cpu && *task.value.cpu >= scenario_.machine.cpus)
+        fail(task.where, fmt::format("is bound to processor {}, but the machine has {} (numbered from 0)", *task.value.cpu,
+                                     scenario_.machine.cpus));
+      steps(task.value.steps);
+    }
+    for (const Fault& fault : scenario_.faults) std::visit([this](const auto& one) { check(one); }, fault);
+    for (const Expectation& expectation : scenario_.expect) check_expectation(expectation);
+    for (const Ref& name : scenario_.allow) require_known(name, "check", known_checks());
+    for (const Ref& name : scenario_.bugs) require_known(name, "bug", known_bugs());
+    for (const Ref& name : scenario_.fixes) require_known(name, "bug", known_bugs());
+    for (const Ref& bug : scenario_.bugs)
+      for (const Ref& fix : scenario_.fixes)
+        if (bug.name == fix.name)
+          fail(fix.where, fmt::format("{} is put in by \"bugs\" and taken out by \"fixes\"", in_quotes(fix.name)));
+    check_engines();
+  }
+
+ private:
+  /// What steps anywhere provide: posted events, forked children, rings with a step that sets them up.
+  void collect(const Steps& list) {
+    for (const Step& step : list) {
+      if (std::holds_alternative<RegisterStep>(step.action)) registers_later_ = true;
+      if (const auto* post = std::get_if<PostStep>(&step.action)) posted_.push_back(post->event.name);
+      if (const auto* fork = std::get_if<ForkStep>(&step.action)) {
+        forked_.push_back(fork->name);
+        collect(fork->steps);
+      }
+      if (const auto* repeat = std::get_if<RepeatStep>(&step.action)) collect(repeat->steps);
+      if (const auto* loop = std::get_if<WhileStep>(&step.action)) collect(loop->steps);
+      if (const auto* branch = std::get_if<IfStep>(&step.action)) {
+        collect(branch->then);
+        collect(branch->otherwise);
+      }
+    }
+  }
+
+  void ring(const Ref& ref) const { require_known(ref, "ring", rings_); }
+  void file(const Ref& ref) const { require_known(ref, "file", files_); }
+  void task(const Ref& ref) const {
+    std::vector<std::string_view> names = tasks_;
+    names.insert(names.end(), forked_.begin(), forked_.end());
+    require_known(ref, "task", names);
+  }
+  void eventfd(const Ref& ref) const {
+    if (ref.empty()) return;
+    file(ref);
+    if (find(scenario_.files, ref.name)->kind() != FileType::eventfd)
+      fail(ref.where, fmt::format("{} is no eventfd", in_quotes(ref.name)));
+  }
+
+  void check_file(const Entry<FileOptions>& entry) const {
+    require_known(entry.value.device, "device", names_of_entries(scenario_.devices));
+    if (entry.value.kind() != FileType::regular) return;
+    const DeviceOptions* const device = find(scenario_.devices, entry.value.device.name);
+    if (device->type == DeviceType::ram && entry.value.size.count > device->size.count)
+      fail(entry.where, fmt::format("its {} do not fit the {} of device {}", to_text(entry.value.size), to_text(device->size),
+                                    in_quotes(entry.value.device.name)));
+  }
+
+  void check_ring(const Entry<RingOptions>& entry) const {
+    const RingOptions& options = entry.value;
+    for (const Ref& name : options.register_files) file(name);
+    eventfd(options.register_eventfd);
+    ring(options.attach);
+    require_known(options.owner, "task", tasks_);
+    if (!options.attach.empty() && options.attach.name == entry.name)
+      fail(options.attach.where, "a ring cannot attach to itself");
+  }
+
+  void steps(const Steps& list) {
+    for (const Step& step : list) std::visit([this](const auto& one) { check(one); }, step.action);
+  }
+
+  void check(const Request& request) const { file(request.file); }
+  void check(const SubmitStep& step) const {
+    ring(step.ring);
+    const RingOptions* const options = find(scenario_.rings, step.ring.name);
+    check_fixed(*options, step.request);
+    check(step.request);
+    for (const Request& request : step.sqes) {
+      check(request);
+      check_fixed(*options, request);
+    }
+  }
+  void check_fixed(const RingOptions& options, const Request& request) const {
+    const bool registers = std::any_of(options.register_files.begin(), options.register_files.end(),
+                                       [&](const Ref& name) { return name.name == request.file.name; });
+    if (request.fixed.value_or(false) && !registers && !registers_later_)
+      fail(request.file.where, fmt::format("\"fixed\": the ring never registers {}", in_quotes(request.file.name)));
+  }
+  void check(const WaitStep& step) const { ring(step.ring); }
+  void check(const ReapStep& step) const { ring(step.ring); }
+  void check(const WorkloadStep& step) const {
+    ring(step.ring);
+    file(step.file);
+    const FileOptions* const options = find(scenario_.files, step.file.name);
+    if (options == nullptr ||
+        (options->kind() != FileType::regular && options->kind() != FileType::block && options->kind() != FileType::host))
+      fail(step.file.where, fmt::format("a workload needs a file with offsets; {} has none", in_quotes(step.file.name)));
+    if (options->kind() == FileType::regular &&
+        step.offset.count + std::max(step.size.count, step.bs.count) > options->size.count)
+      fail(step.file.where, fmt::format("the region ends behind the file's {}", to_text(options->size)));
+  }
+  void check(const SleepStep&) const {}
+  void check(const SpinStep&) const {}
+  void check(const YieldStep&) const {}
+  void check(const RepeatStep& step) { steps(step.steps); }
+  void check(const IfStep& step) {
+    steps(step.then);
+    steps(step.otherwise);
+  }
+  void check(const WhileStep& step) { steps(step.steps); }
+  void check(const AssertStep&) const {}
+  void check(const SetStep&) const {}
+  void check(const ClockStep&) const {}
+  void check(const PostStep&) const {}
+  void check(const AwaitStep& step) const {
+    require_known(step.event, "step that posts", std::vector<std::string_view>(posted_.begin(), posted_.end()));
+  }
+  void check(const JoinStep& step) const { task(step.task); }
+  void check(const SetupStep& step) const { ring(step.ring); }
+  void check(const CloseStep& step) const {
+    ring(step.ring);
+    file(step.file);
+  }
+  void check(const UnmapStep& step) const { ring(step.ring); }
+  void check(const MapStep& step) const { ring(step.ring); }
+  void check(const RegisterStep& step) const {
+    ring(step.ring);
+    for (const Ref& name : step.files) file(name);
+    eventfd(step.eventfd);
+  }
+  void check(const UnregisterStep& step) const { ring(step.ring); }
+  void check(const ReadStep& step) const { file(step.file); }
+  void check(const WriteStep& step) const { file(step.file); }
+  void check(const PollStep& step) const {
+    file(step.file);
+    ring(step.ring);
+  }
+  void check(const ForkStep& step) { steps(step.steps); }
+  void check(const ExitStep&) const {}
+  void check(const SignalStep& step) const { task(step.task); }
+  void check(const SqeStep& step) const {
+    ring(step.ring);
+    file(step.file);
+  }
+  void check(const LoadStep& step) const { ring(step.ring); }
+  void check(const StoreStep& step) const { ring(step.ring); }
+  void check(const AdvanceStep& step) const { ring(step.ring); }
+  void check(const FenceStep&) const {}
+  void check(const EnterStep& step) const { ring(step.ring); }
+  void check(const CqeStep& step) const { ring(step.ring); }
+  void check(const ScribbleStep& step) const { ring(step.ring); }
+  void check(const FillStep&) const {}
+  void check(const CompareStep&) const {}
+
+  void check(const DeviceFault& fault) const { require_known(fault.device, "device", names_of_entries(scenario_.devices)); }
+  void check(const AllocationFault& fault) const { task(fault.task); }
+  void check(const SignalFault& fault) const { task(fault.task); }
+  void check(const DeathFault& fault) const { task(fault.task); }
+
+  void check_expectation(const Expectation& expectation) {
+    for (const std::string& kernel : expectation.on.kernels)
+      require_known({kernel, expectation.where}, "kernel", known_kernels());
+    for (const Engine engine : expectation.on.engines)
+      if (std::find(scenario_.engines.begin(), scenario_.engines.end(), engine) == scenario_.engines.end())
+        fail(expectation.where, fmt::format("is for engine {}, which the scenario does not declare", name_of(engine)));
+    std::visit([this](const auto& one) { expected(one); }, expectation.what);
+  }
+  void expected(const CqesExpectation& one) const { ring(one.ring); }
+  void expected(const CheckExpectation& one) const { require_known(one.check, "check", known_checks()); }
+  void expected(const ContentExpectation& one) const { file(one.file); }
+  void expected(const OrderExpectation& one) const { ring(one.ring); }
+  void expected(const SearchExpectation& one) const { require_known(one.check, "check", known_checks()); }
+  void expected(const VariableExpectation& one) const {
+    require_known(one.task, "task", tasks_);
+    const auto& variables = find(scenario_.tasks, one.task.name)->variables;
+    require_known({one.name, one.task.where}, "variable", std::vector<std::string_view>(variables.begin(), variables.end()));
+  }
+  void expected(const MetricExpectation& one) const {
+    // "rings.r0.sqes": the first two parts are checked here, the rest against the figures themselves.
+    const std::string& path = one.metric.name;
+    const std::size_t first = path.find('.');
+    const std::string head = path.substr(0, first);
+    const std::vector<std::string_view> heads{"rings", "sq_threads", "devices", "tasks",
+                                              "cpus",  "kernel",     "seconds", "virtual_ns"};
+    require_known({head, one.metric.where}, "group of metrics", heads);
+    if (first == std::string::npos) return;
+    const std::string name = path.substr(first + 1, path.find('.', first + 1) - first - 1);
+    if (head == "rings" || head == "sq_threads") ring({name, one.metric.where});
+    if (head == "devices") require_known({name, one.metric.where}, "device", names_of_entries(scenario_.devices));
+  }
+
+  /// Something that only the live engine can reach needs it among the engines declared.
+  void check_engines() const {
+    const bool live = std::find(scenario_.engines.begin(), scenario_.engines.end(), Engine::live) != scenario_.engines.end();
+    if (live) return;
+    for (const auto& device : scenario_.devices)
+      if (device.value.type == DeviceType::file)
+        fail(device.where, "a device of type \"file\" works in real time only: declare the engine \"live\"");
+    for (const auto& entry : scenario_.files)
+      if (entry.value.kind() == FileType::host)
+        fail(entry.where, "a file of the host works in real time only: declare the engine \"live\"");
+  }
+
+  const Scenario& scenario_;
+  std::vector<std::string> ends_;
+  std::vector<std::string_view> files_, rings_, tasks_;
+  std::vector<std::string> posted_, forked_;
+  bool registers_later_ = false;  ///< some step registers files: who knows when
+};
+
+}  // namespace
+
+void check_references(const Scenario& scenario) { References(scenario).run(); }
+
+}  // namespace uringsim::sim
