@@ -52,6 +52,12 @@ std::vector<Row> devices() {
           {"file", "a file or block device of the host, opened O_DIRECT; engine live"}};
 }
 
+std::string first_sentence(const std::string& text) {
+  const std::string line = text.substr(0, text.find('\n'));
+  const std::size_t end = line.find(". ");
+  return end == std::string::npos ? line : line.substr(0, end + 1);
+}
+
 /// Scenario files below `directory`, by path.
 std::vector<Row> scenarios(const std::string& directory) {
   namespace fs = std::filesystem;
@@ -67,7 +73,7 @@ std::vector<Row> scenarios(const std::string& directory) {
   for (const std::string& path : paths) {
     try {
       const std::string about = sim::load_scenario(path).about;
-      rows.push_back({path, about.substr(0, about.find('\n'))});
+      rows.push_back({path, first_sentence(about)});
     } catch (const sim::InputError& problem) {
       rows.push_back({path, fmt::format("invalid: {}", problem.what())});
     }
