@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What to search and how far, and what came of it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernel_model/arch/machine.h"
+#include "sim/explore/program.h"
+#include "sim/explore/schedule.h"
+
+namespace uringsim::sim::dpor {
+
+/// Which graphs are allowed. order.h says what each of them means.
+enum class MemoryModel : u8 { sc, tso, weak };
+
+/// How far a search has come.
+struct Progress {
+  u64 complete = 0;
+  u64 blocked = 0;
+  unsigned depth = 0;  ///< revisits on the stack
+  double share = 0;    ///< rough share of the tree that is done, 0 to 1
+};
+
+struct Options {
+  MemoryModel memory = MemoryModel::sc;
+  std::vector<std::string> left_out;  ///< barriers to leave out, by name
+  bool races = true;                  ///< report data races on plain accesses; otherwise they count as relaxed
+  bool stop_at_violation = true;
+  u64 max_executions = ~u64{0};    ///< complete and blocked ones together
+  u64 max_milliseconds = ~u64{0};  ///< elapsed time
+  unsigned shard = 0;              ///< this part of `shards` equal ones, counted from 0
+  unsigned shards = 1;
+  bool digests = false;                           ///< collect Program::digest() of every complete execution
+  unsigned max_events = 4096;                     ///< of one execution; more is an error
+  std::function<bool(const Progress&)> progress;  ///< called now and then; false stops the search
+};
+
+struct Result {
+  u64 complete = 0;  ///< executions that ran to quiescence
+  u64 blocked = 0;   ///< executions cut by assume(), or ended in a polling loop whose wait was over
+  bool exhausted = false;
+  bool found = false;
+  u64 found_at = 0;  ///< the violation was met in this execution, counted from 1
+  Violation violation;
+  Schedule schedule;         ///< of the first violation
+  std::vector<u64> digests;  ///< sorted, without repetition
+  u64 events = 0;            ///< events of the longest execution
+  std::string error;         ///< not empty: the program cannot be searched, and why
+};
+
+}  // namespace uringsim::sim::dpor

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The memory models: which stores a load may read, and where in coherence order a store may go.
+//
+// Because events are only ever added at the end of a task's program order, each model comes down to one question: which events
+// are surely before the new one? It may not read, or go in front of, a store that is overwritten by one of those.
+//
+//   sc    Sequential consistency: (po | rf | co | fr) is acyclic.
+//   tso   Total store order, as on x86: the same without program order from a store to a later load (the store buffer) and
+//         without reads from the task's own stores (forwarding). Full barriers and every read-modify-write, failed ones
+//         included, drain the buffer; smp_rmb and smp_wmb, acquire and release order nothing that is not ordered anyway.
+//   weak  What the Linux-kernel memory model (LKMM, tools/memory-model) allows for the operations of arch/, but for load
+//         buffering, as views in the manner of RC11:
+//         READ_ONCE, WRITE_ONCE   coherence only
+//         smp_store_release       a reader that acquires it knows all that the storing task had seen, loads of other tasks'
+//                                 relaxed stores included (A-cumulativity)
+//         smp_load_acquire        knows what the store carried; rcu_dereference counts as one
+//         smp_rmb                 what earlier loads could have acquired is now known
+//         smp_wmb                 later stores carry what earlier stores of this task carried; nothing about loads
+//         smp_mb, full RMW        both, for loads too; and all full barriers of an execution are ordered one behind the other, as
+//                                 far as causality, coherence and reading say something about it: whoever comes behind
+//                                 knows what whoever came before knew (this is psc of RC11, with causality added)
+//         RMW                     atomic; passes on what the store it read had carried (release sequence)
+//         lock, unlock            acquire and release; and what was done under the lock before is carried by stores after
+//                                 taking it (po-unlock-rf-lock-po)
+//         Stronger than LKMM: loads are never ordered behind later stores by reading them (no load buffering); smp_rmb orders
+//         later stores too; a lock passes on what its last holder had merely read; release sequences (LKMM has them since 6.3).
+//         Weaker than LKMM: address, data and control dependencies order nothing, they cannot be seen in compiled code
+//         (address dependencies through rcu_dereference excepted).
+//
+// Every model allows the newest store always: no execution is ever stuck, which the search relies on.
+#pragma once
+
+#include "sim/explore/dpor/graph.h"
+
+namespace uringsim::sim::dpor {
+
+template <unsigned W>
+void Graph<W>::complete(EventId id) noexcept {
+  Event& e = event[id];
+  const EventId previous = e.po_prev;
+  Set causes = porf[previous];
+  if (e.rf != 0) causes |= porf[e.rf];
+  causes.set(id);
+  porf[id] = causes;
+  if (model_ == MemoryModel::tso) {
+    const Event& p = event[previous];
+    e.last_read = p.last_read;
+    e.last_write = p.last_write;
+    const bool drains = (e.flags & (kFull | kRmw | kSync | kLock | kCas)) != 0;
+    Set seen = ordered[e.last_read];
+    if ((e.flags & kWrite) != 0 || drains) seen |= ordered[e.last_write];
+    if ((e.flags & kSync) != 0) {
+      seen |= ordered[event[e.rf].last_read];
+      seen |= ordered[event[e.rf].last_write];
+    } else if ((e.flags & kRead) != 0 && e.rf != 0 && event[e.rf].thread != e.thread) {
+      seen |= ordered[e.rf];
+    }
+    seen.set(id);
+    ordered[id] = seen;
+    if ((e.flags & kRead) != 0 || drains) e.last_read = id;
+    if ((e.flags & kWrite) != 0) e.last_write = id;
+  }
+  if (views_) complete_view(id);
+}
+
+template <unsigned W>
+void Graph<W>::complete_view(EventId id) noexcept {
+  const Event& e = event[id];
+  View<W>& v = view[id];
+  v = view[e.po_prev];
+  v.message.reset();
+  const bool read = (e.flags & kRead) != 0;
+  const bool write = (e.flags & kWrite) != 0;
+  if ((e.flags & kReadFence) != 0) v.current = v.acquired;
+  if ((e.flags & kWriteFence) != 0) v.released |= v.written;
+  if ((e.flags & kFullFence) != 0) v.released = v.current = v.acquired;
+  if ((e.flags & kFull) != 0 && !write) {
+    v.current = v.acquired;
+    v.current.set(id);
+    v.released = v.current;
+    v.at_fence = v.current;
+  }
+  if ((e.flags & kSync) != 0) {
+    v.acquired |= view[e.rf].acquired;
+    v.current |= view[e.rf].acquired;
+    v.released |= view[e.rf].acquired;
+  }
+  v.current.set(id);
+  v.acquired.set(id);
+  if (read) {
+    v.current.set(e.rf);
+    v.acquired.set(e.rf);
+    const Set& message = view[e.rf].message;
+    v.acquired |= message;
+    if ((e.flags & kAcquire) != 0) v.current |= message;
+    if ((e.flags & kLock) != 0) v.released |= message;
+  }
+  if (write) {
+    v.message = v.released;
+    if ((e.flags & kRelease) != 0) v.message |= v.acquired;
+    if ((e.flags & kRmw) != 0) v.message |= view[event[e.po_prev].rf].message;
+    v.message.set(id);
+    v.written |= v.message;
+    if ((e.flags & kFull) != 0) {
+      v.current = v.acquired;
+      v.released = v.current;
+    }
+  }
+}
+
+/// Adds what co and fr say: whoever was overwritten by something in the set is before it too.
+template <unsigned W>
+Mask<W> Graph<W>::close(Set set) const noexcept {
+  Set done;
+  for (;;) {
+    Set todo = (set & stores_) - done;
+    if (!todo.any()) return set;
+    done |= todo;
+    todo.each([&](unsigned bit) {
+      const Event& e = event[bit];
+      Set earlier = readers(e.co_prev, e.word);
+      earlier.set(e.co_prev);
+      earlier -= set;
+      if (earlier.any()) earlier.each([&](unsigned other) { set |= order_of(static_cast<EventId>(other)); });
+    });
+  }
+}
+
+template <unsigned W>
+Mask<W> Graph<W>::before(u16 thread, u16 flags) const noexcept {
+  const EventId last = threads[thread].last;
+  if (model_ == MemoryModel::sc) return close(porf[last]);
+  if (model_ == MemoryModel::tso) {
+    Set seen = ordered[event[last].last_read];
+    if ((flags & kRead) == 0 || (flags & (kRmw | kLock | kCas)) != 0) seen |= ordered[event[last].last_write];
+    return close(seen);
+  }
+  const bool fence = (flags & (kFull | kRead)) == (kFull | kRead);
+  const Set& current = (flags & kReadFence) != 0 ? view[last].acquired : view[last].current;
+  return weak_bound(current, fence ? &view[last].acquired : nullptr, porf[last]);
+}
+
+template <unsigned W>
+Mask<W> Graph<W>::before_load(EventId load) const noexcept {
+  const Event& e = event[load];
+  const EventId last = e.po_prev;
+  if (model_ == MemoryModel::sc) return close(porf[last]);
+  if (model_ == MemoryModel::tso) {
+    Set seen = ordered[event[last].last_read];
+    if ((e.flags & (kRmw | kLock | kCas)) != 0) seen |= ordered[event[last].last_write];
+    return close(seen);
+  }
+  const Set& current = (e.flags & kReadFence) != 0 ? view[last].acquired : view[last].current;
+  return weak_bound(current, (e.flags & kFull) != 0 ? &view[last].acquired : nullptr, porf[last]);
+}
+
+/// Full barriers that come before a barrier at which `seen` was known: theirs is a task that, behind them, did something which
+/// `seen` shows to be older.
+template <unsigned W>
+Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
+  Set result;
+  (seen & stores_).each([&](unsigned bit) {
+    result |= view[bit].current;
+    const u16 word = event[bit].word;
+    for (EventId store = event[bit].co_prev;; store = event[store].co_prev) {
+      readers(store, word).each([&](unsigned load) { result |= view[load].current; });
+      if (store == 0 || seen.test(store)) break;
+      result |= view[store].current;
+    }
+  });
+  return result & fences_;
+}
+
+template <unsigned W>
+Mask<W> Graph<W>::weak_bound(const Set& current, const Set* at_new_fence, const Set& causes) const noexcept {
+  Set bound = at_new_fence != nullptr ? *at_new_fence : current;
+  Set todo = bound & fences_;
+  if (at_new_fence != nullptr) {
+    todo |= causes & fences_;
+    todo |= fences_before(*at_new_fence);
+  }
+  Set done;
+  while (todo.any()) {
+    done |= todo;
+    Set more;
+    todo.each([&](unsigned bit) {
+      bound |= view[bit].at_fence;
+      more |= porf[bit] & fences_;
+      more |= fences_before(view[bit].at_fence);
+    });
+    todo = more - done;
+  }
+  return bound;
+}
+
+}  // namespace uringsim::sim::dpor

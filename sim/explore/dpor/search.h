@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The search: every execution graph of a program exactly once.
+//
+// The algorithm is TruSt (Kokologiannakis, Marmanis, Gladstein, Vafeiadis: Truly stateless, optimal dynamic partial order
+// reduction, POPL 2022). It builds a graph event by event. Where the new event could go otherwise, the alternatives are put on
+// a stack:
+//   load         it may read any store that the memory model allows: one branch each
+//   store        it may go anywhere in coherence order that the memory model allows: one branch each
+//   store        and: loads that are in the graph already could have read it, had it been there. For each such load ("backward
+//                revisit") everything that was added after the load and does not cause the store is taken away, and the load
+//                reads the new store. So that no graph is reached twice, this is done from one graph only among all those that
+//                differ in what is taken away: the one in which everything taken away had been added the plainest way (each
+//                load read the co-newest store, each store became the co-newest and was read by nobody older).
+// When no task can go on the execution is over; the newest alternative is taken from the stack, the graph cut back to it, and
+// the tasks are run again from the start, fed from the graph as far as it reaches. Nothing is remembered of what was visited.
+// The order in which events are added must be a function of the graph alone: it is always the runnable task with the lowest id.
+//
+// Deviations from the paper:
+//  * A read-modify-write is a load and a store that are always added together. If somebody else had already taken the value it
+//    read, the graph is a dead end, good only for its revisits.
+//  * Plain accesses never branch: in a graph without a data race there is one store that they can read, and a race is reported.
+//  * Taking a lock, joining and sleeping wait for what they need before they become events, so that waiting is never explored.
+//    A task that waits for a lock for ever still tries to have come first, once nothing else can happen.
+//  * A polling pass without effect ends its task's execution there (Kokologiannakis, Ren, Vafeiadis: Dynamic partial order
+//    reduction for spinloops, FMCAD 2021): a store that would have let it see something else revisits the pass's loads, and
+//    that graph holds one pass, not two.
+//
+// Speed: an execution costs what its tasks do plus a few tens of nanoseconds an event: sets of events are bit masks, the graph is
+// a handful of flat arrays, fibers restart by a few stores, and nothing is allocated once the first executions are over.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "sim/explore/dpor/graph.h"
+#include "sim/explore/reserve.h"
+#include "sim/fiber/arena.h"
+#include "sim/fiber/fiber.h"
+
+namespace uringsim::sim::dpor {
+
+/// Where an event of the execution under way stands; kept only while one is run again for its story.
+struct Trail {
+  arch::Site site;
+  const char* scope = nullptr;
+  const char* barrier = nullptr;
+  bool left_out = false;
+  u8 size = 0;
+  OpKind kind = OpKind::load;
+  u64 object = 0;
+};
+
+template <unsigned W>
+class Search final : public arch::Machine, private Ending {
+ public:
+  using Set = Mask<W>;
+
+  Search(Program& program, const Options& options);
+  ~Search() override = default;
+
+  /// Runs the whole search, or until the budget is used up.
+  Result run();
+  /// True if an execution did not fit into W words a set: the search must be done again with a larger W.
+  [[nodiscard]] bool outgrown() const noexcept { return outgrown_; }
+
+  // arch::Machine
+  u64 load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept override;
+  void store(void* at, unsigned size, u64 value, arch::Order order, const char* barrier, arch::Site site) noexcept override;
+  u64 rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order, arch::Site site) noexcept override;
+  void fence(arch::Fence kind, const char* barrier, arch::Site site) noexcept override;
+  void plain(const void* at, u64 bytes, bool write, arch::Site site) noexcept override;
+  void scope(const char* function) noexcept override;
+  void lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
+  bool try_lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
+  void unlock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
+  void spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions& options) noexcept override;
+  [[noreturn]] void exit() noexcept override;
+  void join(arch::Task& task) noexcept override;
+  void set_affinity(arch::Task&, int) noexcept override {}
+  void set_state(u32 state) noexcept override;
+  [[nodiscard]] u32 state(const arch::Task& task) const noexcept override;
+  bool schedule(u64 deadline) noexcept override;
+  bool wake(arch::Task& task, u32 mask) noexcept override;
+  [[nodiscard]] bool need_resched() noexcept override { return false; }
+  void yield() noexcept override {}
+  void poll_pass(arch::Site site) noexcept override;
+  [[nodiscard]] unsigned cpus() const noexcept override { return 4; }
+  [[nodiscard]] int current_cpu() const noexcept override { return 0; }
+  [[nodiscard]] u64 now() noexcept override;
+  void timer_start(arch::Timer& timer, u64 due) noexcept override;
+  int timer_cancel(arch::Timer& timer) noexcept override;
+  void raise(arch::Interrupt& interrupt) noexcept override;
+  void charge(arch::Cost, u64) noexcept override {}
+  [[nodiscard]] void* alloc(u64 bytes, u64 align) noexcept override;
+  void free(void* memory, u64 bytes) noexcept override;
+  [[nodiscard]] u64 random() noexcept override;
+  [[nodiscard]] u32 choose(u32 options, const char* what) noexcept override;
+  void report(const char* what, bool fatal, arch::Site site) noexcept override;
+
+ private:
+  enum class Status : u8 {
+    replaying,   // runs, or can run, along events that are in the graph
+    waits_rf,    // replaying: the store that its next load reads has not been replayed
+    frontier,    // replayed everything; its next operation would be a new event
+    waits_lock,  // at the frontier; needs `wait_word` free
+    waits_join,  // at the frontier; needs task `wait_id` over
+    asleep,      // at the frontier; needs its state word running
+    not_woken,   // spawned, never started
+    cut,         // assume() failed
+    polling,     // a pass without effect is over
+    ended,
+  };
+  struct Task {
+    Fiber fiber;
+    arch::Task* task = nullptr;
+    void (*entry)(void*) = nullptr;
+    void* argument = nullptr;
+    void* stack = nullptr;
+    u64 stack_bytes = 0;
+    Search* search = nullptr;
+    EventId cursor = 0;  // next event to replay, 0: none
+    u16 replayed = 0;    // events replayed or added so far
+    Status status = Status::not_woken;
+    u16 pending = 0;      // barriers passed since the last event
+    bool effect = false;  // the polling pass under way changed something
+    u16 pass_from = 0;    // index of its first event
+    u16 wait_word = 0;
+    EventId wait_event = 0;
+    u32 wait_id = 0;
+    u16 state_word = 0;  // number + 1 of the word that holds its TaskState
+    u32 state = 0;
+    arch::Site site;
+    std::vector<const char*> scopes;
+  };
+  struct WordInfo {
+    void* at = nullptr;
+    u8 size = 0;
+  };
+  enum class ItemKind : u8 { read, place, revisit, choice, lock };
+  // An alternative not yet taken. Its options are the newest `options_` from `first` on.
+  struct Item {
+    ItemKind kind;
+    EventId event;
+    EventId revisited;  // place: the load that this store revisited, or 0
+    u32 first;
+  };
+  // A graph that a revisit started from and that will be needed again.
+  struct Level {
+    std::unique_ptr<Graph<W>> saved;
+    u32 items;  // those below belong to older levels
+  };
+
+  // ---- running (search_run.h)
+  void restart();
+  void replay();
+  void extend();
+  void run_task(Task& task);
+  Task* pick();
+  void leave(Task& task, Status status);
+  void at_frontier(Task& task);
+  EventId replayed_event(Task& task);
+  void finish();
+  static void enter(void* argument);
+  [[nodiscard]] Task& running() const noexcept { return *running_; }
+  u16 word_of(const void* at, unsigned size) noexcept;
+  u16 make_word(const void* at, unsigned size, u64 offset) noexcept;
+  void touch(u16 word) noexcept;
+  [[nodiscard]] bool is_left_out(const char* barrier) const noexcept;
+  void note(EventId id, OpKind kind, const void* at, unsigned size, const char* barrier, const arch::Site& site);
+  void write_back() noexcept;
+  void fail(const char* check, std::string text);
+  void stop_task();
+  void refuse(const char* what) noexcept;
+
+  // ---- growing the graph (search_grow.h)
+  EventId add_load(u16 thread, u16 flags, u16 word, const RmwOperation* op);
+  EventId add_store(u16 thread, u16 flags, u16 word, u64 value);
+  bool add_rmw_store(EventId load);
+  EventId add_event(u16 thread, u16 flags, EventId source);
+  void set_read(EventId load, EventId store);
+  void offer_loads(u16 thread, u16 flags, u16 word, const RmwOperation* op);
+  void push_revisits(EventId store);
+  bool may_revisit(EventId load, EventId store) const;
+  bool plainest(EventId event, const Set& causes) const;
+  void check_races(EventId id);
+
+  // ---- going back (search_back.h)
+  bool backtrack();
+  bool take_read(Item& item);
+  bool take_place(Item& item);
+  bool take_revisit(Item& item);
+  bool take_choice(Item& item);
+  bool take_lock(Item& item);
+  bool revisit(EventId load, EventId store, bool keep);
+  void drop_item();
+  void push_item(ItemKind kind, EventId event, EventId revisited, u32 first);
+
+  // Ending
+  const std::vector<LeftOver>& left_over() override;
+  [[nodiscard]] bool all_ended() const noexcept override { return all_ended_; }
+  void violation(const char* check, const std::string& text) override;
+
+  void tell();
+
+  Program& program_;
+  Options options_in_;
+  Result result_;
+  Arena arena_;
+  ArenaSnapshot snapshot_;
+  Reserve<u32> word_index_;  // by arena offset: number + 1 of the word there
+  std::vector<WordInfo> word_info_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  Task* running_ = nullptr;
+  Fiber home_;
+  bool set_up_ = true;
+  bool replaying_ = false;
+  bool preempt_ = false;
+  bool abort_ = false;  // the execution under way must not go on
+  bool outgrown_ = false;
+  bool recording_ = false;
+  bool all_ended_ = false;
+  bool violated_ = false;
+  std::pair<EventId, EventId> race_{};
+  std::unique_ptr<Graph<W>> graph_;
+  std::vector<Item> items_;
+  std::vector<u16> options_;
+  std::vector<Level> levels_;
+  std::vector<std::unique_ptr<Graph<W>>> spare_;
+  std::vector<Trail> trail_;
+  std::vector<LeftOver> left_over_;
+  // Reused by revisit().
+  struct Kept {
+    Event event;
+    RmwOperation operation;
+    EventId old = 0;
+    EventId co_after = 0;
+  };
+  std::vector<Kept> kept_;
+  std::vector<EventId> renumber_;
+  std::vector<EventId> places_;
+};
+
+}  // namespace uringsim::sim::dpor
+
+#include "sim/explore/dpor/search_back.h"
+#include "sim/explore/dpor/search_grow.h"
+#include "sim/explore/dpor/search_run.h"

@@ -1,0 +1,715 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Running the tasks of one execution: along the graph as far as it reaches, then beyond it.
+//
+// Replay keeps causality: a load waits until the store that it reads has been replayed. So what tasks exchange by other means
+// than arch/ (data under a lock, for instance) is there when they look for it.
+#pragma once
+
+#include "sim/explore/dpor/search.h"
+
+namespace uringsim::sim::dpor {
+
+inline constexpr unsigned kMaxTasks = 64;
+inline constexpr u64 kArenaBytes = u64{1} << 28;
+
+template <unsigned W>
+Search<W>::Search(Program& program, const Options& options)
+    : program_(program),
+      options_in_(options),
+      arena_(Arena::Options{.bytes = kArenaBytes}),
+      word_index_(kArenaBytes),
+      graph_(std::make_unique<Graph<W>>(options.memory, options.races)) {
+  word_info_.reserve(256);
+}
+
+// ---- executions ----------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::restart() {
+  arena_.restore(snapshot_);
+  Graph<W>& g = *graph_;
+  for (u32 id = 0; id < tasks_.size(); id++) {
+    Task& task = *tasks_[id];
+    if (task.state_word == 0 && task.state != arch::TASK_RUNNING) continue;
+    task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
+    task.cursor = g.threads[id].first;
+    task.replayed = 0;
+    task.status = Status::replaying;
+    task.pending = 0;
+    task.effect = false;
+    task.pass_from = 0;
+    task.scopes.clear();
+  }
+  preempt_ = false;
+}
+
+template <unsigned W>
+void Search<W>::enter(void* argument) {
+  Task& task = *static_cast<Task*>(argument);
+  task.entry(task.argument);
+  task.search->stop_task();
+}
+
+/// The current task is over.
+template <unsigned W>
+void Search<W>::stop_task() {
+  Task& task = running();
+  task.status = Status::ended;
+  Fiber::leave_for(task.fiber, home_);
+}
+
+template <unsigned W>
+void Search<W>::run_task(Task& task) {
+  running_ = &task;
+  arch::set_current_task(task.task);
+  Fiber::switch_to(home_, task.fiber);
+}
+
+/// The running task stops here with `status`; returns when it is run again.
+template <unsigned W>
+void Search<W>::leave(Task& task, Status status) {
+  task.status = status;
+  Fiber::switch_to(task.fiber, home_);
+}
+
+template <unsigned W>
+void Search<W>::replay() {
+  const Graph<W>& g = *graph_;
+  replaying_ = true;
+  for (bool again = true; again;) {
+    again = false;
+    for (auto& entry : tasks_) {
+      Task& task = *entry;
+      if (task.status == Status::waits_rf) {
+        const Event& store = g.event[task.wait_event];
+        if (tasks_[store.thread]->replayed <= store.index) continue;
+        task.status = Status::replaying;
+      }
+      if (task.status != Status::replaying) continue;
+      run_task(task);
+      again = true;
+    }
+  }
+  replaying_ = false;
+}
+
+template <unsigned W>
+void Search<W>::extend() {
+  while (!abort_ && !outgrown_ && !violated_) {
+    Task* const task = pick();
+    if (task == nullptr) return;
+    preempt_ = false;
+    run_task(*task);
+  }
+}
+
+/// Who goes on: the task with the lowest id that can.
+template <unsigned W>
+auto Search<W>::pick() -> Task* {
+  const Graph<W>& g = *graph_;
+  for (auto& entry : tasks_) {
+    Task& task = *entry;
+    if (task.status == Status::frontier || task.status == Status::replaying) return &task;
+    if (task.status == Status::waits_lock) {
+      const EventId last = g.words[task.wait_word].last;
+      if ((last == 0 ? g.words[task.wait_word].initial : g.event[last].value) == 0) return &task;
+    }
+    if (task.status == Status::waits_join && tasks_[task.wait_id]->status == Status::ended) return &task;
+  }
+  return nullptr;
+}
+
+/// The next operation of `task` would be a new event. Returns when it may add it.
+template <unsigned W>
+void Search<W>::at_frontier(Task& task) {
+  if (replaying_ || preempt_ || abort_ || violated_) [[unlikely]]
+    leave(task, Status::frontier);
+  if (graph_->full()) [[unlikely]] {
+    outgrown_ = true;
+    leave(task, Status::frontier);
+  }
+}
+
+/// The event that the next operation of `task` was, 0 if it is new. Then the caller goes to at_frontier().
+template <unsigned W>
+EventId Search<W>::replayed_event(Task& task) {
+  const EventId id = task.cursor;
+  if (id == 0) return 0;
+  const Graph<W>& g = *graph_;
+  const Event& e = g.event[id];
+  if (e.rf != 0) {
+    const Event& source = g.event[e.rf];
+    if (tasks_[source.thread]->replayed <= source.index) [[unlikely]] {
+      task.wait_event = e.rf;
+      leave(task, Status::waits_rf);
+    }
+  }
+  task.cursor = e.po_next;
+  task.replayed = static_cast<u16>(e.index + 1);
+  task.pending = 0;
+  return id;
+}
+
+/// An execution is over: counts it, and has it judged.
+template <unsigned W>
+void Search<W>::finish() {
+  Graph<W>& g = *graph_;
+  bool cut = false;
+  all_ended_ = true;
+  for (u32 id = 0; id < tasks_.size(); id++) {
+    const Task& task = *tasks_[id];
+    if (task.status == Status::ended || task.status == Status::not_woken) continue;
+    all_ended_ = false;
+    if (task.status == Status::cut) cut = true;
+    if (task.status == Status::polling) {
+      // Something that it polls has news, or will have: another graph holds the pass that sees it.
+      for (EventId event = g.threads[id].last; event != 0 && g.event[event].index >= task.pass_from;
+           event = g.event[event].po_prev) {
+        const Event& e = g.event[event];
+        if ((e.flags & kRead) != 0 && g.co_next(e.rf, e.word) != 0) cut = true;
+        if ((e.flags & kChoice) != 0) cut = true;
+      }
+    }
+    if (task.status == Status::waits_lock) {
+      const EventId waiting = g.threads[id].last;
+      const EventId newer_than = std::max(waiting, g.event[waiting].rf);
+      const u32 first = static_cast<u32>(options_.size());
+      const Set bound = g.before(static_cast<u16>(id), kRead | kLock);
+      for (EventId store = g.words[task.wait_word].last; store > 0; store = g.event[store].co_prev) {
+        if (g.event[store].value == 0 && store > newer_than) options_.push_back(store);
+        if (bound.test(store)) break;
+      }
+      if (options_.size() != first) push_item(ItemKind::lock, g.newest(), static_cast<EventId>(id), first);
+    }
+  }
+  if (cut) {
+    result_.blocked++;
+    return;
+  }
+  result_.complete++;
+  write_back();
+  left_over_.clear();
+  arch::set_current_task(nullptr);
+  program_.check(*this);
+  if (options_in_.digests) result_.digests.push_back(program_.digest());
+}
+
+/// Gives every word the co-newest value, as the program's check expects it.
+template <unsigned W>
+void Search<W>::write_back() noexcept {
+  const Graph<W>& g = *graph_;
+  for (u32 word = 0; word < g.words.size(); word++) {
+    const EventId last = g.words[word].last;
+    if (last == 0) continue;
+    const WordInfo& info = word_info_[word];
+    std::memcpy(info.at, &g.event[last].value, info.size);
+  }
+}
+
+template <unsigned W>
+Result Search<W>::run() {
+  result_ = Result{};
+  set_up_ = true;
+  arch::set_current_task(nullptr);
+  program_.set_up(*this);
+  set_up_ = false;
+  arena_.save(snapshot_);
+  graph_->threads.resize(tasks_.size());
+  const auto begin = std::chrono::steady_clock::now();
+  bool more = true;
+  for (u64 executions = 0; more; executions++) {
+    if (executions >= options_in_.max_executions) break;
+    if ((executions & 255) == 255) {
+      const auto elapsed =
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+      if (static_cast<u64>(elapsed) >= options_in_.max_milliseconds) break;
+    }
+    if (!violated_) {
+      restart();
+      replay();
+      extend();
+    }
+    arch::set_current_task(nullptr);
+    if (outgrown_ || abort_) break;
+    result_.events = std::max<u64>(result_.events, graph_->count() - 1);
+    if (!violated_) finish();
+    if (violated_) {
+      if (!result_.found) {
+        result_.found = true;
+        result_.found_at = result_.complete + result_.blocked;
+        tell();
+      }
+      violated_ = false;
+      if (options_in_.stop_at_violation) break;
+    }
+    more = backtrack();
+  }
+  result_.exhausted = !more && !outgrown_ && !abort_;
+  std::sort(result_.digests.begin(), result_.digests.end());
+  result_.digests.erase(std::unique(result_.digests.begin(), result_.digests.end()), result_.digests.end());
+  return result_;
+}
+
+// ---- words ---------------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+u16 Search<W>::word_of(const void* at, unsigned size) noexcept {
+  const u64 offset = arena_.offset(at);
+  if (offset < kArenaBytes) [[likely]] {
+    const u32 number = word_index_[offset];
+    if (number != 0 && word_info_[number - 1].size == size) [[likely]]
+      return static_cast<u16>(number - 1);
+  }
+  return make_word(at, size, offset);
+}
+
+template <unsigned W>
+u16 Search<W>::make_word(const void* at, unsigned size, u64 offset) noexcept {
+  if (offset >= kArenaBytes) {
+    refuse("a task shares memory that is not the machine's");
+  }
+  if (word_index_[offset] != 0 || word_info_.size() >= 0xffff) {
+    refuse("a word is accessed in different sizes");
+  }
+  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size)});
+  word_index_[offset] = static_cast<u32>(word_info_.size());
+  return static_cast<u16>(word_info_.size() - 1);
+}
+
+/// A word is about to get an event; its first one finds the value that was there before.
+template <unsigned W>
+void Search<W>::touch(u16 word) noexcept {
+  Graph<W>& g = *graph_;
+  if (g.words.size() <= word) g.words.resize(word + u32{1});
+  auto& w = g.words[word];
+  if (w.last != 0 || w.loads.any()) return;
+  w.initial = 0;
+  std::memcpy(&w.initial, word_info_[word].at, word_info_[word].size);
+}
+
+template <unsigned W>
+bool Search<W>::is_left_out(const char* barrier) const noexcept {
+  if (barrier == nullptr || options_in_.left_out.empty()) return false;
+  return std::find(options_in_.left_out.begin(), options_in_.left_out.end(), barrier) != options_in_.left_out.end();
+}
+
+template <unsigned W>
+void Search<W>::note(EventId id, OpKind kind, const void* at, unsigned size, const char* barrier, const arch::Site& site) {
+  if (!recording_) [[likely]]
+    return;
+  if (trail_.size() <= id) trail_.resize(id + u32{1});
+  const Task& task = running();
+  trail_[id] = {site,
+                task.scopes.empty() ? nullptr : task.scopes.back(),
+                barrier,
+                is_left_out(barrier),
+                static_cast<u8>(size),
+                kind,
+                at != nullptr ? arena_.offset(at) : 0};
+}
+
+// ---- memory --------------------------------------------------------------------------------------------------------
+
+namespace detail {
+inline void poke(void* at, unsigned size, u64 value) noexcept {
+  switch (size) {
+    case 1:
+      __atomic_store_n(static_cast<u8*>(at), static_cast<u8>(value), __ATOMIC_RELAXED);
+      return;
+    case 2:
+      __atomic_store_n(static_cast<u16*>(at), static_cast<u16>(value), __ATOMIC_RELAXED);
+      return;
+    case 4:
+      __atomic_store_n(static_cast<u32*>(at), static_cast<u32>(value), __ATOMIC_RELAXED);
+      return;
+    default:
+      __atomic_store_n(static_cast<u64*>(at), value, __ATOMIC_RELAXED);
+  }
+}
+}  // namespace detail
+
+template <unsigned W>
+u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept {
+  Task& task = running();
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    u16 flags = kRead | task.pending;
+    if (order == arch::Order::acquire && !is_left_out(barrier)) flags |= kAcquire;
+    if (order == arch::Order::plain && options_in_.races) flags |= kPlain;
+    task.pending = 0;
+    id = add_load(static_cast<u16>(task.task->id), flags, word_of(at, size), nullptr);
+    task.replayed++;
+    if (violated_) leave(task, Status::frontier);
+  }
+  note(id, order == arch::Order::plain ? OpKind::plain_read : OpKind::load, at, size, barrier, site);
+  return graph_->event[id].value;
+}
+
+template <unsigned W>
+void Search<W>::store(void* at, unsigned size, u64 value, arch::Order order, const char* barrier, arch::Site site) noexcept {
+  Task& task = running();
+  EventId id = replayed_event(task);
+  task.effect = true;
+  if (id == 0) {
+    at_frontier(task);
+    u16 flags = kWrite | task.pending;
+    if (order == arch::Order::release && !is_left_out(barrier)) flags |= kRelease;
+    if (order == arch::Order::plain && options_in_.races) flags |= kPlain;
+    task.pending = 0;
+    id = add_store(static_cast<u16>(task.task->id), flags, word_of(at, size), value);
+    task.replayed++;
+    if (violated_) leave(task, Status::frontier);
+  }
+  detail::poke(at, size, value);
+  note(id, order == arch::Order::plain ? OpKind::plain_write : OpKind::store, at, size, barrier, site);
+}
+
+template <unsigned W>
+u64 Search<W>::rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order,
+                   arch::Site site) noexcept {
+  Task& task = running();
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const RmwOperation operation{operand, expected, op, static_cast<u8>(size), order, false, false};
+    u16 flags = kRead | task.pending;
+    flags |= op == arch::Rmw::compare_exchange ? kCas : kRmw;
+    if (order == arch::Order::full) flags |= kFull;
+    task.pending = 0;
+    id = add_load(static_cast<u16>(task.task->id), flags, word_of(at, size), &operation);
+    task.replayed++;
+    if (!violated_ && (graph_->event[id].flags & kRmw) != 0) {
+      add_rmw_store(id);
+      task.replayed++;
+    }
+    if (violated_) leave(task, Status::frontier);
+  } else if ((graph_->event[id].flags & kRmw) != 0) {
+    replayed_event(task);
+  }
+  const Event& e = graph_->event[id];
+  const u64 old = e.value;
+  note(id, OpKind::rmw, at, size, nullptr, site);
+  if ((e.flags & kRmw) != 0) {
+    task.effect = true;
+    detail::poke(at, size, graph_->event[e.po_next].value);
+    note(e.po_next, OpKind::rmw, at, size, nullptr, site);
+    if (order == arch::Order::full && options_in_.memory == MemoryModel::weak) fence(arch::Fence::full, nullptr, site);
+  }
+  return old;
+}
+
+template <unsigned W>
+void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) noexcept {
+  if (is_left_out(barrier)) return;
+  Task& task = running();
+  if (kind != arch::Fence::full || options_in_.memory == MemoryModel::sc) {
+    if (task.cursor == 0)
+      task.pending |= kind == arch::Fence::read ? kReadFence : kind == arch::Fence::write ? kWriteFence : kFullFence;
+    return;
+  }
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const u16 flags = kFull | task.pending;
+    task.pending = 0;
+    id = add_event(static_cast<u16>(task.task->id), flags, 0);
+    task.replayed++;
+  }
+  note(id, OpKind::fence, nullptr, 0, barrier, site);
+}
+
+template <unsigned W>
+void Search<W>::plain(const void*, u64, bool, arch::Site) noexcept {
+  refuse("plain accesses to a range");
+}
+
+template <unsigned W>
+void Search<W>::scope(const char* function) noexcept {
+  if (!recording_) return;
+  Task& task = running();
+  if (function != nullptr)
+    task.scopes.push_back(function);
+  else if (!task.scopes.empty())
+    task.scopes.pop_back();
+}
+
+// ---- locks ---------------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  Task& task = running();
+  const u16 thread = static_cast<u16>(task.task->id);
+  const u16 word = word_of(&lock.word, 4);
+  task.effect = true;
+  task.site = site;
+  for (;;) {
+    EventId id = replayed_event(task);
+    if (id == 0) {
+      if (graph_->threads[thread].last != 0 && (graph_->event[graph_->threads[thread].last].flags & kWaiting) != 0) {
+        task.wait_word = word;
+        leave(task, Status::waits_lock);
+        if (graph_->full()) at_frontier(task);
+      } else {
+        at_frontier(task);
+      }
+      const RmwOperation operation{thread + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire, true, true};
+      const u16 flags = kRead | kLock | task.pending;
+      task.pending = 0;
+      id = add_load(thread, flags, word, &operation);
+      task.replayed++;
+      if ((graph_->event[id].flags & kRmw) != 0) {
+        add_rmw_store(id);
+        task.replayed++;
+      }
+      if (violated_) leave(task, Status::frontier);
+    } else if ((graph_->event[id].flags & kRmw) != 0) {
+      replayed_event(task);
+    }
+    if ((graph_->event[id].flags & kRmw) == 0) continue;
+    detail::poke(&lock.word, 4, thread + u64{1});
+    note(id, OpKind::lock, &lock.word, 4, nullptr, site);
+    note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
+    return;
+  }
+}
+
+template <unsigned W>
+bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  return rmw(&lock.word, 4, arch::Rmw::compare_exchange, running().task->id + u64{1}, 0, arch::Order::acquire, site) == 0;
+}
+
+template <unsigned W>
+void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  Task& task = running();
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const u16 flags = kWrite | kRelease | task.pending;
+    task.pending = 0;
+    id = add_store(static_cast<u16>(task.task->id), flags, word_of(&lock.word, 4), 0);
+    task.replayed++;
+    if (violated_) leave(task, Status::frontier);
+    preempt_ = true;
+  }
+  task.effect = true;
+  detail::poke(&lock.word, 4, 0);
+  note(id, OpKind::unlock, &lock.word, 4, nullptr, site);
+}
+
+// ---- tasks ---------------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions& options) noexcept {
+  (void)options;
+  if (!set_up_ || tasks_.size() >= kMaxTasks) {
+    return refuse("too many tasks, or a task that is spawned by a task");
+  }
+  auto made = std::make_unique<Task>();
+  made->task = &task;
+  made->entry = entry;
+  made->argument = argument;
+  made->stack = arena_.alloc_stack();
+  made->stack_bytes = arena_.stack_bytes(made->stack);
+  made->search = this;
+  made->state = arch::TASK_UNINTERRUPTIBLE;
+  task.access = arch::Access::explored;
+  task.machine = this;
+  task.id = static_cast<u32>(tasks_.size());
+  task.engine = made.get();
+  tasks_.push_back(std::move(made));
+}
+
+template <unsigned W>
+void Search<W>::exit() noexcept {
+  stop_task();
+  __builtin_unreachable();
+}
+
+template <unsigned W>
+void Search<W>::join(arch::Task& target) noexcept {
+  Task& task = running();
+  EventId id = replayed_event(task);
+  Task& other = *tasks_[target.id];
+  task.effect = true;
+  if (id == 0) {
+    at_frontier(task);
+    task.wait_id = target.id;
+    while (other.status != Status::ended) leave(task, Status::waits_join);
+    const u16 flags = kSync | task.pending;
+    task.pending = 0;
+    id = add_event(static_cast<u16>(task.task->id), flags, graph_->threads[target.id].last);
+    task.replayed++;
+  } else {
+    // Its last event was replayed; what it did after that, without an event, must be done too.
+    while (other.status != Status::ended) {
+      task.wait_event = graph_->threads[target.id].last;
+      leave(task, Status::waits_rf);
+    }
+  }
+  note(id, OpKind::join, nullptr, 0, nullptr, {});
+}
+
+template <unsigned W>
+void Search<W>::set_state(u32) noexcept {
+  refuse("sleeping");
+}
+template <unsigned W>
+u32 Search<W>::state(const arch::Task& task) const noexcept {
+  return tasks_[task.id]->state;
+}
+template <unsigned W>
+bool Search<W>::schedule(u64) noexcept {
+  refuse("sleeping");
+  return true;
+}
+template <unsigned W>
+bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
+  Task& target = *tasks_[task.id];
+  if (set_up_) {
+    if ((target.state & mask) == 0) return false;
+    target.state = arch::TASK_RUNNING;
+    return true;
+  }
+  refuse("waking");
+  return false;
+}
+
+/// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
+/// the loads of the pass.
+template <unsigned W>
+void Search<W>::poll_pass(arch::Site site) noexcept {
+  Task& task = running();
+  if (!task.effect && task.replayed > task.pass_from) {
+    if (task.cursor != 0) return;  // cannot be
+    task.site = site;
+    leave(task, Status::polling);
+  }
+  task.effect = false;
+  task.pass_from = task.replayed;
+}
+
+// ---- time, supply --------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+u64 Search<W>::now() noexcept {
+  refuse("time");
+  return 0;
+}
+template <unsigned W>
+void Search<W>::timer_start(arch::Timer&, u64) noexcept {
+  refuse("timers");
+}
+template <unsigned W>
+int Search<W>::timer_cancel(arch::Timer&) noexcept {
+  refuse("timers");
+  return 0;
+}
+template <unsigned W>
+void Search<W>::raise(arch::Interrupt&) noexcept {
+  refuse("interrupts");
+}
+
+/// The program does something that this search does not know: the search ends with an error that names it.
+template <unsigned W>
+void Search<W>::refuse(const char* what) noexcept {
+  if (result_.error.empty()) result_.error = what;
+  abort_ = true;
+  if (!set_up_) leave(running(), Status::frontier);
+}
+
+template <unsigned W>
+void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
+  return arena_.alloc(bytes, align);
+}
+template <unsigned W>
+void Search<W>::free(void* memory, u64 bytes) noexcept {
+  arena_.free(memory, bytes);
+}
+template <unsigned W>
+u64 Search<W>::random() noexcept {
+  return 4;
+}
+
+template <unsigned W>
+u32 Search<W>::choose(u32 options, const char*) noexcept {
+  Task& task = running();
+  if (options == 0) {
+    for (;;) leave(task, Status::cut);
+  }
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const u16 flags = kChoice | task.pending;
+    task.pending = 0;
+    id = add_event(static_cast<u16>(task.task->id), flags, 0);
+    graph_->event[id].sources = static_cast<u16>(options);
+    task.replayed++;
+    if (options > 1) {
+      const u32 first = static_cast<u32>(options_.size());
+      for (u32 option = options; --option > 0;) options_.push_back(static_cast<u16>(option));
+      push_item(ItemKind::choice, id, 0, first);
+    }
+  }
+  note(id, OpKind::choose, nullptr, 0, nullptr, {});
+  return static_cast<u32>(graph_->event[id].value);
+}
+
+// ---- findings ------------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::fail(const char* check, std::string text) {
+  if (violated_) return;
+  violated_ = true;
+  if (!result_.found) result_.violation = {check, std::move(text)};
+}
+
+template <unsigned W>
+void Search<W>::violation(const char* check, const std::string& text) {
+  fail(check, text);
+}
+
+template <unsigned W>
+void Search<W>::report(const char* what, bool fatal, arch::Site) noexcept {
+  fail("assertion", what);
+  (void)fatal;
+  leave(running(), Status::frontier);
+}
+
+template <unsigned W>
+const std::vector<LeftOver>& Search<W>::left_over() {
+  if (!left_over_.empty()) return left_over_;
+  for (u32 id = 0; id < tasks_.size(); id++) {
+    const Task& task = *tasks_[id];
+    if (task.status == Status::ended || task.status == Status::not_woken) continue;
+    LeftOver left;
+    left.task = id;
+    left.name = task.task->name;
+    left.site = task.site;
+    switch (task.status) {
+      case Status::waits_lock: {
+        left.why = Blocked::lock;
+        left.object = arena_.offset(word_info_[task.wait_word].at);
+        const EventId last = graph_->words[task.wait_word].last;
+        left.holder = static_cast<u32>((last == 0 ? graph_->words[task.wait_word].initial : graph_->event[last].value) - 1);
+        break;
+      }
+      case Status::waits_join:
+        left.why = Blocked::join;
+        left.object = task.wait_id;
+        break;
+      case Status::polling:
+        left.why = Blocked::polling;
+        break;
+      default:
+        left.why = Blocked::sleeping;
+    }
+    left_over_.push_back(left);
+  }
+  return left_over_;
+}
+
+template <unsigned W>
+void Search<W>::tell() {}
+
+}  // namespace uringsim::sim::dpor
