@@ -4,8 +4,9 @@
 // Every strategy hands in its findings in this form, stories are told from it, repro files hold it, and replay follows it.
 // Steps are in the order in which they took effect. A step's `choice` is 0 wherever the least surprising thing happened:
 //   load              how many stores that had taken effect are newer, in the word's coherence order, than the one it read
-//   store             how many stores that had taken effect come after it in the word's coherence order
-//   read-modify-write as load (it stores right behind the one it read)
+//   store             how many places behind its own in the word's coherence order it could have taken (none lies between a
+//                     read-modify-write and the store that it read)
+//   read-modify-write as load, counting only stores that it could have read (it stores right behind the one it reads)
 //   choose            the option taken
 //   poll              which of the words that have news gives it (in order of reading; 0 is the first)
 // Under tso a store takes effect when it is drained: the store step puts it into the buffer, a drain step of the same task

@@ -54,6 +54,8 @@ class Strategy {
   virtual void step(const Step&) noexcept {}
   /// The execution is over after `points` scheduling points.
   virtual void over(u64 /*points*/) noexcept {}
+  /// False if the execution that just ended is another shard's to count.
+  [[nodiscard]] virtual bool counted() const noexcept { return true; }
   /// True once every execution of the program has been run (never for sampling strategies).
   [[nodiscard]] virtual bool exhausted() const noexcept { return false; }
   /// Rough share of the search that is done, 0 to 1; negative if unknown.

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Every execution, in depth-first order: the tree of all choices, without any reduction. What the others are measured by.
+//
+// With a bound on preemptions (Musuvathi, Qadeer: Iterative context bounding, PLDI 2007) only executions in which at most that
+// many times another task is chosen although the last one could have gone on: most bugs need two or fewer. With a bound on
+// reorderings, only executions in which at most that many values are other than the least surprising one.
+// Shard i of n takes the i-th, i+n-th, ... of the subtrees at a fixed depth; what lies above is run by the shard that owns the
+// subtree, so nothing runs twice but the executions that find out whose a subtree is.
+#pragma once
+
+#include <vector>
+
+#include "sim/explore/strategy.h"
+
+namespace uringsim::sim {
+
+class DfsStrategy final : public Strategy {
+ public:
+  struct Options {
+    u32 preemptions = ~u32{0};
+    u32 reorderings = ~u32{0};
+    u32 shard = 0;
+    u32 shards = 1;
+  };
+
+  DfsStrategy() = default;
+  explicit DfsStrategy(const Options& options) : options_(options) {}
+
+  bool begin() override;
+  void again() override;
+  Action action(const Choices& choices) noexcept override;
+  u32 value(u32 options, ValueKind kind) noexcept override;
+  void over(u64 points) noexcept override;
+  [[nodiscard]] bool counted() const noexcept override;
+  [[nodiscard]] bool exhausted() const noexcept override { return exhausted_; }
+  [[nodiscard]] double share() const noexcept override;
+  /// True if some execution was left out by a bound.
+  [[nodiscard]] bool bounded() const noexcept { return bounded_; }
+
+  /// The position in the tree, for a checkpoint: the option to take at each choice of the next execution. Empty at the end.
+  [[nodiscard]] std::vector<u32> position() const;
+  /// Goes on from there instead of from the beginning.
+  void resume(const std::vector<u32>& position);
+
+ private:
+  struct Node {
+    u32 taken;    ///< index of the option taken
+    u32 options;  ///< how many there are within the bounds
+  };
+  static constexpr u32 kShardDepth = 12;
+
+  u32 take(u32 options) noexcept;
+  [[nodiscard]] bool mine() const noexcept;
+
+  Options options_;
+  std::vector<Node> path_;
+  size_t depth_ = 0;
+  u32 preemptions_ = 0;
+  u32 reorderings_ = 0;
+  bool started_ = false;
+  bool exhausted_ = false;
+  bool bounded_ = false;
+  std::vector<u32> prefix_;
+};
+
+}  // namespace uringsim::sim

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The four memory operations of arch::Machine over a memory model. D is the model's machine, final, so that its do_ functions
+// are inlined here: an operation costs the one virtual call that memory.h makes.
+#pragma once
+
+#include "sim/explore/machine.h"
+
+namespace uringsim::sim {
+
+template <class D>
+class Ops : public OperationalMachine {
+ public:
+  u64 load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept final {
+    if (order == arch::Order::plain) return plain_load(at, size, site);
+    point();
+    Cell& cell = touch(at, size, site);
+    marked(cell, at, size, false, site);
+    if (left_out(barrier)) [[unlikely]]
+      order = arch::Order::relaxed;
+    const u64 value = self().do_load(cell, at, size, order);
+    tell(OpKind::load, at, size, value, value, site, barrier);
+    return value;
+  }
+
+  void store(void* at, unsigned size, u64 value, arch::Order order, const char* barrier, arch::Site site) noexcept final {
+    if (order == arch::Order::plain) return plain_store(at, size, value, site);
+    point();
+    Cell& cell = touch(at, size, site);
+    marked(cell, at, size, true, site);
+    if (left_out(barrier)) [[unlikely]]
+      order = arch::Order::relaxed;
+    u64 before = 0;
+    if (recording_ != nullptr) [[unlikely]] {
+      before = peek(at, size);
+      told_site_ = site;
+    }
+    self().do_store(cell, at, size, value, order);
+    tell(OpKind::store, at, size, before, value, site, barrier);
+  }
+
+  u64 rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order, arch::Site site) noexcept final {
+    point();
+    Cell& cell = touch(at, size, site);
+    marked(cell, at, size, true, site);
+    if (recording_ != nullptr) [[unlikely]]
+      told_site_ = site;
+    const u64 old = self().do_rmw(cell, at, size, op, operand, expected, order);
+    if (recording_ != nullptr) [[unlikely]]
+      tell(OpKind::rmw, at, size, old,
+           op == arch::Rmw::compare_exchange && old != expected ? old : trim(apply(op, old, operand), size), site);
+    return old;
+  }
+
+  void fence(arch::Fence kind, const char* barrier, arch::Site site) noexcept final {
+    if (left_out(barrier)) [[unlikely]] {
+      tell(OpKind::fence, nullptr, 0, static_cast<u64>(kind), 0, site, barrier);
+      return;
+    }
+    if (D::fence_is_seen(kind)) point();
+    self().do_fence(kind);
+    tell(OpKind::fence, nullptr, 0, static_cast<u64>(kind), 1, site, barrier);
+  }
+
+ protected:
+  using OperationalMachine::OperationalMachine;
+
+  static u64 trim(u64 value, unsigned size) noexcept { return size == 8 ? value : value & ((u64{1} << (8 * size)) - 1); }
+
+ private:
+  D& self() noexcept { return static_cast<D&>(*this); }
+
+  u64 plain_load(const void* at, unsigned size, arch::Site site) noexcept {
+    Cell& cell = touch(at, size, site);
+    if (shadow_.accessed_plainly(cell)) again_please();
+    race_check(cell, byte_mask(cell, at, size), false, true, site);
+    const u64 value = self().do_plain_load(cell, at, size);
+    tell(OpKind::plain_read, at, size, value, value, site);
+    return value;
+  }
+
+  void plain_store(void* at, unsigned size, u64 value, arch::Site site) noexcept {
+    Cell& cell = touch(at, size, site);
+    if (shadow_.accessed_plainly(cell)) again_please();
+    race_check(cell, byte_mask(cell, at, size), true, true, site);
+    const u64 before = recording_ != nullptr ? peek(at, size) : 0;
+    me().pass_effect = true;
+    self().do_plain_store(cell, at, size, value);
+    tell(OpKind::plain_write, at, size, before, value, site);
+  }
+};
+
+}  // namespace uringsim::sim
