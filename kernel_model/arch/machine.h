@@ -60,17 +60,17 @@ enum class Cost : u8 {
   count_,
 };
 
-/// A one-shot timer. Embedded in its owner, which keeps it alive until timer_cancel() or the callback is over.
-/// The callback runs in interrupt context.
+/// A one-shot timer. Embedded in its owner, which keeps it alive until timer_cancel() returned 0 or 1, or the callback began:
+/// the callback may start the timer again and may free it (as io_uring's timeouts do), so an engine clears `armed` before the
+/// call, does not touch the timer after it, and remembers itself which one is running. The callback runs in interrupt context.
 struct Timer {
   void (*function)(Timer*) = nullptr;
   u64 due = 0;           ///< nanoseconds of Machine::now(); equal ones run in order of starting
   void* engine[4] = {};  ///< the engine's own, valid while armed; zero when not
   bool armed = false;
-  bool running = false;
 };
 
-/// Work for interrupt context: a device's completion. One-shot, embedded in its owner like Timer.
+/// Work for interrupt context: a device's completion. One-shot, embedded in its owner; the function may free or raise it again.
 struct Interrupt {
   void (*function)(Interrupt*) = nullptr;
   void* engine[2] = {};
@@ -86,6 +86,9 @@ struct SpawnOptions {
 class Machine {
  public:
   virtual ~Machine() = default;
+
+  /// The kernel that runs here, set by its constructor. Interrupt contexts find it this way: their tasks are the engine's.
+  void* kernel = nullptr;
 
   // ---- memory: explored tasks only; the inline operations of memory.h call these -----------------------------------
 
@@ -127,7 +130,8 @@ class Machine {
   /// or now() >= deadline (then sets TASK_RUNNING itself). Returns false if the deadline ended it. May switch.
   virtual bool schedule(u64 deadline = ~u64{0}) noexcept = 0;
   /// try_to_wake_up: if the state of `task` is in `mask`, atomically makes it TASK_RUNNING and runnable and returns true.
-  /// Orders like a full barrier before the test if it wakes, not at all if it does not.
+  /// Orders like a full barrier before the test (5.4: smp_mb__after_spinlock() in try_to_wake_up()); callers rely on it: what
+  /// they stored before is seen by a task whose state they found not to be in `mask`.
   virtual bool wake(Task& task, u32 mask) noexcept = 0;
   /// True once the current task should give way: its time slice is used up, or somebody more urgent waits.
   [[nodiscard]] virtual bool need_resched() noexcept = 0;

@@ -20,8 +20,18 @@ struct list_head {
   list_head& operator=(const list_head&) = delete;
 };
 
+namespace detail {
+/// offsetof() for classes with a base, which the standard's macro does not promise.
+template <class Type, class Holder, class Member>
+inline Type* container_of(const Member* at, Member Holder::*member) noexcept {
+  const u64 anywhere = 4096;
+  const u64 offset = reinterpret_cast<u64>(&(reinterpret_cast<Holder*>(anywhere)->*member)) - anywhere;
+  return static_cast<Type*>(reinterpret_cast<Holder*>(reinterpret_cast<u64>(at) - offset));
+}
+}  // namespace detail
+
 /// The object that holds `member` at `ptr`.
-#define container_of(ptr, type, member) reinterpret_cast<type*>(reinterpret_cast<char*>(ptr) - offsetof(type, member))
+#define container_of(ptr, type, member) ::uringsim::kernel::detail::container_of<type>(ptr, &type::member)
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
@@ -36,6 +46,8 @@ struct list_head {
 
 inline void INIT_LIST_HEAD(list_head* list) noexcept { list->next = list->prev = list; }
 inline bool list_empty(const list_head* head) noexcept { return head->next == head; }
+inline bool list_is_singular(const list_head* head) noexcept { return !list_empty(head) && head->next == head->prev; }
+inline bool list_is_last(const list_head* entry, const list_head* head) noexcept { return entry->next == head; }
 inline void list_insert_between(list_head* entry, list_head* prev, list_head* next) noexcept {
   next->prev = entry;
   entry->next = next;

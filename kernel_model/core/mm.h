@@ -14,18 +14,25 @@ namespace uringsim::kernel {
 
 struct file;
 
+/// The end of user address space (x86-64, four-level page tables).
+inline constexpr uptr TASK_SIZE = 0x7ffffffff000;
+
 /// A page frame. `data` is kernel memory of PAGE_SIZE bytes; pages of one compound allocation have adjoining data.
 struct page {
-  refcount_t refs;       ///< get_page, put_page; a compound tail counts through its head
-  page* head = nullptr;  ///< of a compound allocation, else itself
+  u32 refs = 1;          ///< get_page, put_page; of the head. The hardware's atomics: page counts are not explored
   u32 order = 0;         ///< of the head: 2^order pages
+  page* head = nullptr;  ///< of a compound allocation, else itself; a tail counts through its head
   u8* data = nullptr;
+  u64 index = 0;            ///< file pages: position in the file, in pages
+  void* mapping = nullptr;  ///< file pages: whose; fs/ owns both
 };
 
-/// 2^order zeroed pages that adjoin, one reference; null when memory ran out. The array of page structs adjoins, too.
+/// 2^order zeroed pages that adjoin, one reference; null when memory (or KernelOptions::memory_pages) ran out. The array of
+/// page structs adjoins, too.
 [[nodiscard]] page* alloc_pages(unsigned order) noexcept;
-void get_page(page* page) noexcept;
+inline void get_page(page* page) noexcept { __atomic_add_fetch(&page->head->refs, 1, __ATOMIC_RELAXED); }
 void put_page(page* page) noexcept;
+inline u32 page_count(const page* page) noexcept { return __atomic_load_n(&page->head->refs, __ATOMIC_RELAXED); }
 inline u64 page_size(const page* page) noexcept { return PAGE_SIZE << page->head->order; }
 /// The smallest order whose 2^order pages hold `bytes`.
 unsigned get_order(u64 bytes) noexcept;
@@ -45,15 +52,15 @@ struct vm_area_struct {
 
 struct mm_struct {
   refcount_t mm_users;  ///< users of the address space: mmget_not_zero, mmput
-  refcount_t mm_count;  ///< holders of the struct: mmgrab, mmdrop
+  refcount_t mm_count;  ///< holders of the struct: mmgrab, mmdrop; all users together hold one
   rw_semaphore mmap_sem;
-  spinlock_t lock;         ///< area list, for look-ups that must not sleep
-  list_head mmap;          ///< areas by address: mmap_sem for writing and `lock` to change
-  uptr mmap_base = 0;      ///< where the next mapping goes
-  u64 tlb_generation = 0;  ///< shared word: changes with every unmapping; invalidates cached translations
-  u64 pinned_vm = 0;
+  arch::LockWord page_table_lock;  ///< the area list, for look-ups that must not sleep. The hardware's lock: not explored
+  list_head mmap;                  ///< areas by address: mmap_sem for writing and page_table_lock to change
+  u64 tlb_generation = 0;          ///< of translations; unique in the kernel, new with every unmapping. The hardware's atomics
+  u64 pinned_vm = 0;               ///< pages that io_uring accounted here (5.10)
 };
 
+/// An empty address space with one user; null when memory ran out.
 mm_struct* mm_alloc() noexcept;
 /// A copy as fork makes it: shared areas share pages, private ones are copied at once.
 mm_struct* dup_mm(mm_struct* from) noexcept;
@@ -68,7 +75,8 @@ void mmput(mm_struct* mm) noexcept;
 void use_mm(mm_struct* mm) noexcept;
 void unuse_mm(mm_struct* mm) noexcept;
 
-/// Maps fresh zeroed pages. Returns the address or -errno. prot: PROT_*.
+/// The functions that change mappings take mmap_sem themselves.
+/// Maps fresh zeroed pages. Returns the address or -errno. prot: PROT_*. Mappings go from the top of user space downwards.
 s64 mmap_anonymous(mm_struct* mm, u64 bytes, int prot, bool shared) noexcept;
 /// Maps given pages (counted here) for `vma_file`. Models remap_pfn_range (pfnmap) and shared file mappings.
 s64 mmap_pages(mm_struct* mm, page** pages, u64 count, int prot, file* vma_file, u64 pgoff, bool pfnmap) noexcept;
@@ -77,14 +85,33 @@ int do_munmap(mm_struct* mm, uptr start, u64 bytes) noexcept;
 int do_mprotect(mm_struct* mm, uptr start, u64 bytes, int prot) noexcept;
 vm_area_struct* find_vma(mm_struct* mm, uptr address) noexcept;
 
-/// The kernel's pointer to user byte `address`, if `bytes` bytes from it lie in one page of an area that allows the access;
-/// else null. The application side uses it too, through a small cache of its own.
-[[nodiscard]] u8* mm_translate(mm_struct* mm, uptr address, u64 bytes, bool write) noexcept;
+namespace detail {
+u8* translate_slowly(mm_struct* mm, uptr address, bool write) noexcept;
+}
+
+/// The pointer to user byte `address`, if `bytes` bytes from it lie in one page of an area that allows the access; else null.
+/// Kernel and application side alike: a hit costs a few loads. It is good until the task's next call of this function, even if
+/// another task unmaps the page meanwhile: the translation holds a reference, as a processor's TLB entry lives until it is
+/// shot down.
+[[nodiscard]] inline u8* mm_translate(mm_struct* mm, uptr address, u64 bytes, bool write) noexcept {
+  const u64 offset = address & (PAGE_SIZE - 1);
+  if (mm == nullptr || bytes > PAGE_SIZE - offset) [[unlikely]]
+    return nullptr;
+  const tlb_entry& entry = current()->tlb[(address >> PAGE_SHIFT) % 8];
+  if (entry.page_number == address >> PAGE_SHIFT && (entry.writable || !write) &&
+      entry.generation == __atomic_load_n(&mm->tlb_generation, __ATOMIC_ACQUIRE)) [[likely]]
+    return entry.data + offset;
+  return detail::translate_slowly(mm, address, write);
+}
+/// Lets go of all translations of the task.
+void flush_tlb(task_struct* task) noexcept;
 
 enum : unsigned { FOLL_WRITE = 1, FOLL_LONGTERM = 0x10000 };
 /// Pins `count` pages from the page of `start` in current's mm. Returns how many (each with a reference), or -errno if none.
 /// `vmas` (may be null) receives each page's area; hold mmap_sem.
 long get_user_pages(uptr start, u64 count, unsigned flags, page** pages, vm_area_struct** vmas) noexcept;
+/// The same without mmap_sem.
+long get_user_pages_fast(uptr start, u64 count, unsigned flags, page** pages) noexcept;
 inline void put_user_page(page* page) noexcept { put_page(page); }
 
 }  // namespace uringsim::kernel

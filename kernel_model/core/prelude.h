@@ -47,6 +47,21 @@ enum : int {
   EIOCBQUEUED = 529,
 };
 
+/// A pointer or an errno, as include/linux/err.h has it.
+inline constexpr u64 MAX_ERRNO = 4095;
+template <class T>
+inline T* ERR_PTR(long error) noexcept {
+  return reinterpret_cast<T*>(error);
+}
+template <class T>
+inline bool IS_ERR(T* pointer) noexcept {
+  return reinterpret_cast<u64>(pointer) >= ~u64{0} - MAX_ERRNO + 1;
+}
+template <class T>
+inline int PTR_ERR(T* pointer) noexcept {
+  return static_cast<int>(reinterpret_cast<s64>(pointer));
+}
+
 inline constexpr unsigned PAGE_SHIFT = 12;
 inline constexpr u64 PAGE_SIZE = u64{1} << PAGE_SHIFT;
 inline constexpr u64 PAGE_MASK = ~(PAGE_SIZE - 1);

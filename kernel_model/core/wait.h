@@ -9,6 +9,7 @@
 namespace uringsim::kernel {
 
 struct wait_queue_entry;
+struct wait_queue_head;
 /// Called with the queue's lock held. > 0: woken (counts against nr_exclusive if exclusive); 0: not; < 0: stop here.
 using wait_queue_func_t = int (*)(wait_queue_entry* entry, unsigned mode, int flags, void* key);
 
@@ -23,6 +24,8 @@ struct wait_queue_entry {
   void* private_ = nullptr;  ///< default functions: the task_struct to wake
   wait_queue_func_t func = nullptr;
   list_head entry;  ///< the queue's lock
+  wait_queue_head* head =
+      nullptr;  ///< the queue it is on, null when on none; set under its lock, looked at without by finish_wait()
 };
 using wait_queue_entry_t = wait_queue_entry;
 
@@ -39,6 +42,14 @@ struct wait_entry : wait_queue_entry {
     func = autoremove_wake_function;
   }
 };
+/// DEFINE_WAIT_FUNC without a function: init_wait().
+inline void init_wait(wait_queue_entry* entry) noexcept {
+  entry->flags = 0;
+  entry->private_ = current();
+  entry->func = autoremove_wake_function;
+  entry->head = nullptr;
+  INIT_LIST_HEAD(&entry->entry);
+}
 
 inline void init_waitqueue_head(wait_queue_head* head) noexcept {
   spin_lock_init(&head->lock);
@@ -49,12 +60,15 @@ inline void init_waitqueue_func_entry(wait_queue_entry* entry, wait_queue_func_t
   entry->flags = 0;
   entry->private_ = nullptr;
   entry->func = func;
+  entry->head = nullptr;
+  INIT_LIST_HEAD(&entry->entry);
 }
 
 void add_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcept;
 void add_wait_queue_exclusive(wait_queue_head* head, wait_queue_entry* entry) noexcept;
 void remove_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcept;
-/// With head->lock held: puts the entry on, or off (a second time is harmless).
+/// With head->lock held: puts the entry on, or off (a second time is harmless; Linux's list_del_init() of custom wake functions).
+/// Taking it off is a release: a sleeper that sees it off (finish_wait) may let go of the entry.
 void __add_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcept;
 void __add_wait_queue_entry_tail(wait_queue_head* head, wait_queue_entry* entry) noexcept;
 void __remove_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcept;
@@ -65,7 +79,10 @@ void __remove_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcep
 void prepare_to_wait(wait_queue_head* head, wait_queue_entry* entry, u32 state, Site site = Site::here()) noexcept;
 /// The same at the tail, flagged exclusive.
 void prepare_to_wait_exclusive(wait_queue_head* head, wait_queue_entry* entry, u32 state, Site site = Site::here()) noexcept;
-/// Back to TASK_RUNNING and off the queue. No ordering promised.
+/// One round of wait_event: as the two above by entry->flags, or, if a signal is pending and the state wants to know, takes the
+/// entry off the queue and returns -ERESTARTSYS: a task that leaves must not have used up an exclusive wakeup.
+long prepare_to_wait_event(wait_queue_head* head, wait_queue_entry* entry, u32 state, Site site = Site::here()) noexcept;
+/// Back to TASK_RUNNING and off the queue. No ordering promised; takes no lock if the waker took the entry off.
 void finish_wait(wait_queue_head* head, wait_queue_entry* entry) noexcept;
 
 /// Calls the entries' functions in order until `nr_exclusive` exclusive ones woke (0: all). A full barrier only if it wakes.
@@ -110,42 +127,34 @@ inline bool wq_has_sleeper(wait_queue_head* head, const char* barrier = "wq_has_
   return waitqueue_active(head, site);
 }
 
-/// wait_event: sleeps uninterruptibly until condition().
+namespace detail {
+/// ___wait_event of include/linux/wait.h.
 template <class Condition>
-inline void wait_event(wait_queue_head* head, Condition condition, Site site = Site::here()) noexcept {
-  if (condition()) return;
+inline int wait_event(wait_queue_head* head, u32 state, bool exclusive, Condition condition, Site site) noexcept {
   wait_entry entry;
+  if (exclusive) entry.flags = WQ_FLAG_EXCLUSIVE;
   for (;;) {
-    prepare_to_wait(head, &entry, TASK_UNINTERRUPTIBLE, site);
+    const long interrupted = prepare_to_wait_event(head, &entry, state, site);
     if (condition()) break;
+    if (interrupted != 0) return static_cast<int>(interrupted);
     schedule();
   }
   finish_wait(head, &entry);
+  return 0;
 }
+}  // namespace detail
 
-bool signal_pending_current() noexcept;
+/// Sleeps uninterruptibly until condition().
+template <class Condition>
+inline void wait_event(wait_queue_head* head, Condition condition, Site site = Site::here()) noexcept {
+  if (!condition()) (void)detail::wait_event(head, TASK_UNINTERRUPTIBLE, false, condition, site);
+}
 
 /// wait_event_interruptible: 0, or -ERESTARTSYS when a signal came first. `exclusive`: woken one at a time.
 template <class Condition>
 inline int wait_event_interruptible(wait_queue_head* head, Condition condition, bool exclusive = false,
                                     Site site = Site::here()) noexcept {
-  if (condition()) return 0;
-  int ret = 0;
-  wait_entry entry;
-  for (;;) {
-    if (exclusive)
-      prepare_to_wait_exclusive(head, &entry, TASK_INTERRUPTIBLE, site);
-    else
-      prepare_to_wait(head, &entry, TASK_INTERRUPTIBLE, site);
-    if (condition()) break;
-    if (signal_pending_current()) {
-      ret = -ERESTARTSYS;
-      break;
-    }
-    schedule();
-  }
-  finish_wait(head, &entry);
-  return ret;
+  return condition() ? 0 : detail::wait_event(head, TASK_INTERRUPTIBLE, exclusive, condition, site);
 }
 
 }  // namespace uringsim::kernel

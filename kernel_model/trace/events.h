@@ -47,8 +47,8 @@ enum class ObjectClass : u8 { ring, request, work, workqueue, file, bio, user, c
   X(sq_thread_awake, "uringsim:sq_thread_awake", "ring {0}, entries {1}")                                                      \
   X(sq_wakeup_asked, "uringsim:sq_wakeup_asked", "ring {0}, needed {1}")                                                       \
   X(workqueue_queue_work, "workqueue:workqueue_queue_work", "work {0}, workqueue {1}")                                         \
-  X(workqueue_execute_start, "workqueue:workqueue_execute_start", "work {0}, function {1}")                                    \
-  X(workqueue_execute_end, "workqueue:workqueue_execute_end", "work {0}, function {1}")                                        \
+  X(workqueue_execute_start, "workqueue:workqueue_execute_start", "work {0}, workqueue {1}")                                   \
+  X(workqueue_execute_end, "workqueue:workqueue_execute_end", "work {0}, workqueue {1}")                                       \
   X(sched_switch, "sched:sched_switch", "prev {0} state {1} ==> next {2}")                                                     \
   X(sched_wakeup, "sched:sched_wakeup", "task {0} by {1}")                                                                     \
   X(block_rq_issue, "block:block_rq_issue", "device {0}, bio {1}, write {2}, sector {3} + {4}")                                \

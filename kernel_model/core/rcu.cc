@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel_model/core/rcu.h"
+
+#include "kernel_model/core/boot.h"
+#include "kernel_model/core/completion.h"
+#include "kernel_model/core/refcount.h"
+
+namespace uringsim::kernel {
+
+struct rcu_state {
+  arch::Timer timer;
+  spinlock_t lock;
+  list_head waiting;  ///< rcu_head::link, by due; lock
+};
+
+namespace {
+
+/// Runs what is due, in order, and starts the timer for the rest.
+void grace_period_over(arch::Timer* timer) noexcept {
+  rcu_state* const rcu = container_of(timer, rcu_state, timer);
+  const u64 now = timer->due;
+  list_head ready;
+  spin_lock(&rcu->lock);
+  while (!list_empty(&rcu->waiting) && list_first_entry(&rcu->waiting, rcu_head, link)->due <= now)
+    list_move_tail(rcu->waiting.next, &ready);
+  if (!list_empty(&rcu->waiting)) arch::machine().timer_start(rcu->timer, list_first_entry(&rcu->waiting, rcu_head, link)->due);
+  spin_unlock(&rcu->lock);
+  while (!list_empty(&ready)) {
+    rcu_head* const head = list_first_entry(&ready, rcu_head, link);
+    list_del(&head->link);
+    head->func(head);  // may free it
+  }
+}
+
+struct synchronizer {
+  rcu_head head;
+  completion done;
+};
+
+}  // namespace
+
+void call_rcu(rcu_head* head, void (*func)(rcu_head*)) noexcept {
+  Kernel& k = kernel();
+  if (k.options.rcu_grace_ns == 0) return func(head);
+  rcu_state* const rcu = k.rcu;
+  head->func = func;
+  spin_lock(&rcu->lock);
+  const bool idle = list_empty(&rcu->waiting);
+  head->due = k.machine.now() + k.options.rcu_grace_ns;
+  list_add_tail(&head->link, &rcu->waiting);
+  if (idle) k.machine.timer_start(rcu->timer, head->due);
+  spin_unlock(&rcu->lock);
+}
+
+void synchronize_rcu() noexcept {
+  synchronizer waiter;
+  call_rcu(&waiter.head, [](rcu_head* head) { complete(&container_of(head, synchronizer, head)->done); });
+  wait_for_completion(&waiter.done);
+}
+
+void rcu_init(Kernel* k) noexcept {
+  void* const memory = k->machine.alloc(sizeof(rcu_state), alignof(rcu_state));
+  BUG_ON(memory == nullptr, "no memory to boot with");
+  k->rcu = new (memory) rcu_state;
+  k->rcu->timer.function = grace_period_over;
+}
+
+}  // namespace uringsim::kernel
