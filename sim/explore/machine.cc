@@ -664,7 +664,7 @@ void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
 
 int OperationalMachine::timer_cancel(arch::Timer& timer) noexcept {
   if (!outside()) point();
-  int result = timer.running ? -1 : 0;
+  int result = world_.running_timer == &timer ? -1 : 0;
   if (timer.armed) {
     unlink(timer);
     update_time();
@@ -708,11 +708,11 @@ void OperationalMachine::timer_context(void* machine) noexcept {
     while (self.world_.timers != nullptr && self.world_.timers->due <= self.world_.now) {
       arch::Timer& timer = *self.world_.timers;
       self.unlink(timer);
-      timer.running = true;
+      self.world_.running_timer = &timer;
       self.update_time();
       self.take(self.timer_sync_);
       timer.function(&timer);
-      timer.running = false;
+      self.world_.running_timer = nullptr;  // the timer may be gone
       self.publish_into(self.timer_sync_);
       self.point();
     }

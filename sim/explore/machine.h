@@ -374,6 +374,7 @@ class OperationalMachine : public arch::Machine, private Ending {
     u32 sleepers = 0;  ///< tasks that sleep with a deadline
     u64 time_pollers = 0;
     arch::Timer* timers = nullptr;  ///< by due time, linked by engine[0]
+    arch::Timer* running_timer = nullptr;
     arch::Interrupt* raised = nullptr;
     u32 timer_context = kNobody;
     u32 interrupt_context = kNobody;
