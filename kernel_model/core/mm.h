@@ -13,6 +13,7 @@
 namespace uringsim::kernel {
 
 struct file;
+struct address_space;
 
 /// The end of user address space (x86-64, four-level page tables).
 inline constexpr uptr TASK_SIZE = 0x7ffffffff000;
@@ -23,8 +24,10 @@ struct page {
   u32 order = 0;         ///< of the head: 2^order pages
   page* head = nullptr;  ///< of a compound allocation, else itself; a tail counts through its head
   u8* data = nullptr;
-  u64 index = 0;            ///< file pages: position in the file, in pages
-  void* mapping = nullptr;  ///< file pages: whose; fs/ owns both
+  // Pages of files (fs/pagemap.h owns them):
+  u64 index = 0;                     ///< position in the file, in pages; constant while cached
+  address_space* mapping = nullptr;  ///< null: not cached, or truncated; changed under the page lock
+  u32 flags = 0;                     ///< PG_*; shared word
 };
 
 /// 2^order zeroed pages that adjoin, one reference; null when memory (or KernelOptions::memory_pages) ran out. The array of
