@@ -94,15 +94,9 @@ TimedTask* TimedMachine::take_queued(TimedProcessor& from, const TimedProcessor*
   TimedTask* const task = *link;
   if (task == nullptr) return nullptr;
   *link = task->next_queued;
-  left_queue(from, *task);
-  return task;
-}
-
-/// `task` is in no queue any more; whoever runs there is no longer asked to make room for nobody.
-void TimedMachine::left_queue(TimedProcessor& from, TimedTask& task) noexcept {
-  task.next_queued = nullptr;
+  task->next_queued = nullptr;
   from.queued--;
-  if (from.queue == nullptr && !from.migrate) from.resched = false;
+  return task;
 }
 
 bool TimedMachine::remove_queued(TimedTask& task) noexcept {
@@ -110,7 +104,8 @@ bool TimedMachine::remove_queued(TimedTask& task) noexcept {
   for (TimedTask** link = &from.queue; *link != nullptr; link = &(*link)->next_queued) {
     if (*link != &task) continue;
     *link = task.next_queued;
-    left_queue(from, task);
+    task.next_queued = nullptr;
+    from.queued--;
     return true;
   }
   return false;
