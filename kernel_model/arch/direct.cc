@@ -26,7 +26,8 @@ void futex_wait(u32& word, u32 value) noexcept { syscall(SYS_futex, &word, FUTEX
 void futex_wake_one(u32& word) noexcept { syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
 }  // namespace
 
-void direct_lock(LockWord& lock, LockKind kind) noexcept {
+void direct_lock(LockWord& lock, LockKind kind, Site site) noexcept {
+  Machine* const machine = current_task()->machine;
   for (unsigned spins = 0;; spins++) {
     u32 free = 0;
     if (__atomic_load_n(&lock.word, __ATOMIC_RELAXED) == 0 &&
@@ -34,6 +35,8 @@ void direct_lock(LockWord& lock, LockKind kind) noexcept {
       return;
     if (spins < kSpins) {
       __builtin_ia32_pause();
+    } else if (machine != nullptr) {
+      return machine->lock(lock, kind, site);
     } else if (kind == LockKind::spin) {
       sched_yield();  // the holder's OS thread may have been preempted, which a kernel's spinlock never is
     } else {

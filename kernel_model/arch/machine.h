@@ -42,7 +42,7 @@ enum class LockKind : u8 { spin, mutex };
 /// The state of a lock, part of the kernel object that it protects. Zeroed is unlocked.
 struct LockWord {
   u32 word = 0;     ///< direct: 0 free, 1 held, 2 held and contended (mutex); else owned by the engine: 0 or holder's id + 1
-  u32 waiters = 0;  ///< number of tasks that the engine keeps waiting
+  u32 waiters = 0;  ///< direct: id + 1 of who took it last, for reports; else number of tasks that the engine keeps waiting
 };
 
 /// Things that cost time in the timed engine; the cost model gives each nanoseconds (and nanoseconds a unit).
@@ -104,7 +104,7 @@ class Machine {
   /// Enters (name) or leaves (null) a kernel function: what stories and race reports are told in.
   virtual void scope(const char* function) noexcept = 0;
 
-  // ---- locks: counted and explored tasks; direct ones use the hardware (lock.h) --------------------------------------
+  // ---- locks: counted and explored tasks; direct ones use the hardware (lock.h) and come to lock() only to wait ------
 
   /// Acquires; may switch. Acquire ordering (lock.h says what Linux promises).
   virtual void lock(LockWord& lock, LockKind kind, Site site) noexcept = 0;
