@@ -22,6 +22,13 @@ class EventQueue {
   [[nodiscard]] u64 next_due() const noexcept { return heap_.empty() ? kNever : heap_.front().due; }
   [[nodiscard]] T* first() const noexcept { return heap_.empty() ? nullptr : heap_.front().member; }
 
+  /// When the last one is due; 0 if there is none. Looks at all of them.
+  [[nodiscard]] u64 last_due() const noexcept {
+    u64 last = 0;
+    for (const Entry& entry : heap_) last = last < entry.due ? entry.due : last;
+    return last;
+  }
+
   void insert(T& member, u64 due) {
     heap_.push_back({due, sequence_++, &member});
     rise(heap_.size() - 1);

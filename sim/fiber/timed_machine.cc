@@ -15,24 +15,6 @@ constexpr u64 kStopFlagPeriod = 1'000'000;     // virtual ns between two looks a
 constexpr u32 kTaskDead = 0x80;                // TASK_DEAD, as Linux numbers it
 }  // namespace
 
-const char* run_end_name(RunEnd end) noexcept {
-  switch (end) {
-    case RunEnd::finished:
-      return "finished";
-    case RunEnd::deadlock:
-      return "deadlock";
-    case RunEnd::livelock:
-      return "livelock";
-    case RunEnd::time_limit:
-      return "time limit";
-    case RunEnd::stopped:
-      return "stopped";
-    case RunEnd::violation:
-      return "violation";
-  }
-  return "?";
-}
-
 TimedMachine::TimedMachine(Arena& arena, const TimedOptions& options)
     : arena_(arena), options_(options), random_(options.seed), outside_(std::make_unique<TimedTask>()), time_(options.start) {
   options_.cpus = std::clamp(options_.cpus, 1u, 1024u);

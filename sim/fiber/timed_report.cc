@@ -83,17 +83,6 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
   return result;
 }
 
-std::string RunResult::describe() const {
-  std::string text = fmt::format("{} at {} ns\n", run_end_name(end), time);
-  for (const TaskSituation& task : tasks) {
-    text += fmt::format("  {} ({}) {} since {} ns", task.name, task.id, task.state, task.since);
-    if (!task.waits_for.empty()) text += ", waits for " + task.waits_for;
-    if (!task.where.empty()) text += ", at " + task.where;
-    text += '\n';
-  }
-  return text;
-}
-
 /// As of now: the phase that is under way counts up to the clock of the machine.
 TaskStatistics TimedMachine::statistics_of(const TimedTask& task) const {
   TaskStatistics result = task.statistics;
