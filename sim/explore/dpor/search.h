@@ -194,6 +194,7 @@ class Search final : public arch::Machine, private Ending {
   bool take_choice(Item& item);
   bool take_lock(Item& item);
   bool revisit(EventId load, EventId store, bool keep);
+  void relink(EventId load, EventId store);
   void drop_item();
   void push_item(ItemKind kind, EventId event, EventId revisited, u32 first);
 
@@ -240,6 +241,7 @@ class Search final : public arch::Machine, private Ending {
   std::vector<Kept> kept_;
   std::vector<EventId> renumber_;
   std::vector<EventId> places_;
+  std::vector<EventId> late_;
 };
 
 }  // namespace uringsim::sim::dpor

@@ -142,7 +142,8 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
     if ((kept.event.flags & (kRmw | kCas | kLock)) != 0 && (kept.event.flags & kRead) != 0) kept.operation = g.operation[id];
     if ((kept.event.flags & kWrite) != 0) {
       EventId after = kept.event.co_prev;
-      while (after > load && (after == store || !causes.test(after))) after = g.event[after].co_prev;
+      // Its nearest predecessor that will be back before it.
+      while (after > load && (after > id || !causes.test(after))) after = g.event[after].co_prev;
       kept.co_after = after;
     }
     kept_.push_back(kept);
@@ -158,6 +159,10 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
     saved->copy_from(g);
     levels_.push_back({std::move(saved), static_cast<u32>(items_.size())});
   }
+  // Loads that stay where they are although they read a store that comes back under another number: they were revisited before.
+  late_.clear();
+  for (EventId id = 1; id < load; id++)
+    if ((g.event[id].flags & kRead) != 0 && g.event[id].rf > load) late_.push_back(id);
   const Event old_load = g.event[load];
   const RmwOperation old_operation = (old_load.flags & (kRmw | kCas | kLock)) != 0 ? g.operation[load] : RmwOperation{};
   g.truncate(load);
@@ -166,22 +171,25 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
 
   g.append(old_load.thread, old_load.flags, old_load.word, 0);
   if ((old_load.flags & (kRmw | kCas | kLock)) != 0) g.set_operation(load, old_operation);
-  g.link_read(load, 0);  // until the store is there again
+  // It reads nothing until the store is back.
+  bool in_order = late_.empty();
   for (const Kept& kept : kept_) {
     const Event& e = kept.event;
     if (kept.old == store) break;
     const EventId id = g.append(e.thread, e.flags, e.word, e.value);
     g.event[id].sources = e.sources;
     renumber_[kept.old] = id;
+    if ((e.flags & kWrite) != 0) g.link_store(id, now(kept.co_after));
+    if (e.rf > kept.old) in_order = false;
     if ((e.flags & kRead) != 0) {
       if ((e.flags & (kRmw | kCas | kLock)) != 0) g.set_operation(id, kept.operation);
-      g.link_read(id, now(e.rf));
+      if (in_order) g.link_read(id, now(e.rf));
     } else if ((e.flags & kSync) != 0) {
       g.event[id].rf = now(e.rf);
     }
-    if ((e.flags & kWrite) != 0) g.link_store(id, now(kept.co_after));
-    g.complete(id);
+    if (in_order) g.complete(id);
   }
+  if (!in_order) relink(load, store);
 
   // The store: at the newest place, or where a read-modify-write has to be.
   const Event& e = kept_.back().event;
@@ -199,7 +207,6 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
   const EventId id = g.append(e.thread, e.flags, e.word, e.value);
   g.link_store(id, after);
   g.complete(id);
-  g.unlink_read(load);
   set_read(load, id);
 
   // The load must be able to read it there.
@@ -226,6 +233,35 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
   }
   if ((g.event[load].flags & kRmw) != 0) return add_rmw_store(load);
   return true;
+}
+
+/// The part of revisit() for graphs in which some load reads a store with a higher number than its own: an event is completed
+/// once what it stands on is.
+template <unsigned W>
+void Search<W>::relink(EventId load, EventId store) {
+  Graph<W>& g = *graph_;
+  const auto now = [&](EventId old) { return old <= load ? old : renumber_[old]; };
+  Set open;
+  for (EventId id : late_) {
+    g.link_read(id, now(g.event[id].rf));
+    open.set(id);
+  }
+  for (const Kept& kept : kept_) {
+    if (kept.old == store) break;
+    const EventId id = now(kept.old);
+    if ((kept.event.flags & kRead) != 0) {
+      g.link_read(id, now(kept.event.rf));
+    }
+    open.set(id);
+  }
+  while (open.any()) {
+    open.each([&](unsigned bit) {
+      const Event& e = g.event[bit];
+      if (open.test(e.po_prev) || open.test(e.rf)) return;
+      g.complete(static_cast<EventId>(bit));
+      open.clear(bit);
+    });
+  }
 }
 
 }  // namespace uringsim::sim::dpor
