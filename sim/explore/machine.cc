@@ -231,25 +231,25 @@ const std::vector<LeftOver>& OperationalMachine::left_over() {
 
 u32 OperationalMachine::pick() noexcept {
   for (;;) {
-    const Choices choices{runnable_, drains_, time_moves_, current_};
-    const u32 count = choices.count();
-    if (count == 0) {
-      end_ = End::complete;
-      return kNobody;
-    }
-    if (++points_ > options_.max_points || pool_.nearly_full() || shadow_.nearly_full() || lanes_ + 8 > kMaxLanes) [[unlikely]] {
+    if (++points_ > options_.max_points || ((points_ & 63) == 0 && nearly_full())) [[unlikely]] {
       end_ = End::cut;
       return kNobody;
     }
+    const Choices choices{runnable_, drains_, time_moves_, current_};
     Action action;
-    if (count == 1)
-      action = choices.at(0);
-    else if (warming_)
-      action = drains_ != 0 ? choices.at(static_cast<u32>(__builtin_popcountll(runnable_)))
+    if (drains_ == 0 && !time_moves_ && (runnable_ & (runnable_ - 1)) == 0) {
+      if (runnable_ == 0) {
+        end_ = End::complete;
+        return kNobody;
+      }
+      return static_cast<u32>(__builtin_ctzll(runnable_));
+    }
+    if (warming_)
+      action = drains_ != 0                                              ? choices.at(Choices::bits(runnable_))
                : current_ != kNobody && (runnable_ & bit(current_)) != 0 ? run_action(current_)
                                                                          : choices.at(0);
     else
-      action = strategy_->action(choices);
+      action = choices.count() == 1 ? choices.at(0) : strategy_->action(choices);
     if (action < kMaxTasks) return action;
     if (action == kStop) {
       end_ = End::stopped;
@@ -265,7 +265,7 @@ u32 OperationalMachine::pick() noexcept {
 void OperationalMachine::go_on() noexcept {
   const u32 next = pick();
   if (next == current_) return;
-  if (next == kNobody) leave();
+  if (next == kNobody) return leave();
   switch_to(next);
 }
 
@@ -278,10 +278,8 @@ void OperationalMachine::switch_to(u32 next) noexcept {
   Fiber::switch_to(from.fiber, to.fiber);
 }
 
-void OperationalMachine::leave() noexcept {
-  Fiber::switch_to(me().fiber, main_);
-  unreachable();
-}
+/// Back to run(). Returns only in a task that was the last one to get ready: executions find it here.
+void OperationalMachine::leave() noexcept { Fiber::switch_to(me().fiber, main_); }
 
 void OperationalMachine::finish(End end) noexcept {
   end_ = end;
@@ -776,6 +774,7 @@ u64 OperationalMachine::random() noexcept {
 }
 
 u32 OperationalMachine::choose(u32 options, const char* what) noexcept {
+  if (options == 0 && !outside()) finish(End::blocked);
   if (outside() || options < 2) return 0;
   const u32 choice = choose_value(options, ValueKind::world);
   told_choice_ = choice;

@@ -58,6 +58,7 @@ enum class End : u8 {
   complete,   ///< nothing can happen any more, and nothing is wrong
   violation,  ///< see Run::violation
   stopped,    ///< the strategy stopped it
+  blocked,    ///< the program asked for an execution with other choices: choose() among none
   cut,        ///< it outgrew max_points or the explorer's memory
 };
 
@@ -356,6 +357,9 @@ class OperationalMachine : public arch::Machine, private Ending {
   void update_time() noexcept;
   void run_service(u32& context, arch::Task& task, const char* name, void (*entry)(void*)) noexcept;
   void save() noexcept;
+  [[nodiscard]] bool nearly_full() const noexcept {
+    return pool_.nearly_full() || shadow_.nearly_full() || lanes_ + 128 > kMaxLanes;
+  }
   void unlink(arch::Timer& timer) noexcept;
   void leave() noexcept;
   [[nodiscard]] bool is_left_out(const char* barrier) const noexcept;

@@ -46,6 +46,11 @@ class RandomStrategy final : public Strategy {
   void again() override { numbers_.seed(seed_); }
 
   Action action(const Choices& choices) noexcept override {
+    if (choices.drains == 0 && !choices.time) {
+      const u64 rest = choices.tasks & (choices.tasks - 1);
+      if ((rest & (rest - 1)) == 0)  // the usual case: two tasks
+        return static_cast<Action>(__builtin_ctzll((numbers_.next() >> 63) != 0 ? rest : choices.tasks));
+    }
     u32 count = choices.count();
     if (choices.time && count > 1) {
       const u64 number = numbers_.next();

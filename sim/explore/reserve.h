@@ -40,7 +40,7 @@ class Pool {
  public:
   explicit Pool(u64 bytes) : memory_(bytes) {}
   void clear() noexcept { used_ = 0; }
-  [[nodiscard]] bool nearly_full() const noexcept { return used_ + (u64{1} << 20) > memory_.size(); }
+  [[nodiscard]] bool nearly_full() const noexcept { return used_ + (u64{1} << 26) > memory_.size(); }
   /// `bytes` bytes aligned to 16, contents arbitrary. The caller stops the execution in time (nearly_full()).
   [[nodiscard]] void* take(u64 bytes) noexcept {
     void* const at = memory_.data() + used_;

@@ -25,8 +25,12 @@ struct Choices {
   bool time = false;
   u32 current = kNobody;  ///< who acted last
 
-  [[nodiscard]] u32 count() const noexcept {
-    return static_cast<u32>(__builtin_popcountll(tasks) + __builtin_popcountll(drains)) + (time ? 1 : 0);
+  [[nodiscard]] u32 count() const noexcept { return bits(tasks) + bits(drains) + (time ? 1 : 0); }
+  /// Number of bits set; few, as a rule, and popcount is a call on x86-64 as Debian builds for it.
+  [[nodiscard]] static u32 bits(u64 mask) noexcept {
+    u32 count = 0;
+    for (; mask != 0; mask &= mask - 1) count++;
+    return count;
   }
   /// The action at position `index` of count(): tasks by id, then drains by id, then time.
   [[nodiscard]] Action at(u32 index) const noexcept;
@@ -68,12 +72,12 @@ constexpr Action kStop = ~u32{0};
 inline Action Choices::at(u32 index) const noexcept {
   u64 mask = tasks;
   u32 base = 0;
-  const u32 runnable = static_cast<u32>(__builtin_popcountll(tasks));
+  const u32 runnable = bits(tasks);
   if (index >= runnable) {
     index -= runnable;
     mask = drains;
     base = kMaxTasks;
-    if (index >= static_cast<u32>(__builtin_popcountll(drains))) return kTimeAction;
+    if (index >= bits(drains)) return kTimeAction;
   }
   for (; index > 0; index--) mask &= mask - 1;
   return base + static_cast<u32>(__builtin_ctzll(mask));

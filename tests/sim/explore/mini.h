@@ -69,6 +69,8 @@ class MiniProgram {
 
   [[nodiscard]] Program& program() noexcept { return program_; }
   Tasks<MiniState>& tasks() noexcept { return program_; }
+  /// The program as text, for failing tests.
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] const MiniState& state() const noexcept { return program_.shared(); }
 
   /// Whether a final state is one that `outcome` describes.
@@ -89,9 +91,67 @@ class MiniProgram {
   using Kind = MiniOp::Kind;
 
   void add(std::vector<MiniOp> ops, const std::string& text) {
-    program_.task(text.empty() ? "P" + std::to_string(count_) : "P" + std::to_string(count_),
-                  [ops = std::move(ops)](MiniState& state) { run(ops, state); });
+    text_ += "  P" + std::to_string(count_) + ": " + (text.empty() ? spell(ops) : text) + "\n";
+    program_.task("P" + std::to_string(count_), [ops = std::move(ops)](MiniState& state) { run(ops, state); });
     count_++;
+  }
+
+  static std::string spell(const std::vector<MiniOp>& ops) {
+    std::string text;
+    for (const MiniOp& op : ops) {
+      const std::string word(1, "uvwxyz"[op.word]);
+      const std::string reg = "r" + std::to_string(op.reg);
+      const std::string value = std::to_string(op.value);
+      if (!text.empty()) text += "; ";
+      switch (op.kind) {
+        case Kind::store:
+          text += word + "=" + value;
+          break;
+        case Kind::store_release:
+          text += word + ":=" + value;
+          break;
+        case Kind::load:
+          text += reg + "=" + word;
+          break;
+        case Kind::load_acquire:
+          text += reg + ":=" + word;
+          break;
+        case Kind::dereference:
+          text += reg + "=deref(" + word + ")";
+          break;
+        case Kind::mb:
+          text += "mb";
+          break;
+        case Kind::rmb:
+          text += "rmb";
+          break;
+        case Kind::wmb:
+          text += "wmb";
+          break;
+        case Kind::xchg:
+          text += reg + "=xchg(" + word + "," + value + ")";
+          break;
+        case Kind::cas:
+          text += reg + "=cas(" + word + "," + std::to_string(op.expected) + "," + value + ")";
+          break;
+        case Kind::add:
+          text += reg + "=add(" + word + "," + value + ")";
+          break;
+        case Kind::add_relaxed:
+          text += "add(" + word + "," + value + ")";
+          break;
+        case Kind::lock:
+          text += std::string("lock(") + (op.word == 0 ? "s)" : "t)");
+          break;
+        case Kind::unlock:
+          text += std::string("unlock(") + (op.word == 0 ? "s)" : "t)");
+          break;
+        case Kind::only_if:
+          text += "if " + reg;
+          break;
+      }
+    }
+    return text;
   }
 
   static void run(const std::vector<MiniOp>& ops, MiniState& state) {
@@ -196,6 +256,7 @@ class MiniProgram {
   }
 
   Tasks<MiniState> program_;
+  std::string text_;
   u32 count_ = 0;
 };
 
