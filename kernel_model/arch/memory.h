@@ -51,9 +51,9 @@ inline T from_word(u64 word) noexcept {
 /// Something else is due before this task goes on. Out of line: defined by nobody but the machine.
 inline void count(Task* task, bool effect) noexcept {
   task->clock += task->memory_cost;
-  task->effects += effect ? 1 : 0;
   if (task->clock >= task->deadline) [[unlikely]]
     task->machine->due();
+  task->effects += effect ? 1 : 0;  // the store itself follows at once, with nobody in between
 }
 
 }  // namespace detail

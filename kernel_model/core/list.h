@@ -21,17 +21,18 @@ struct list_head {
 };
 
 namespace detail {
-/// offsetof() for classes with a base, which the standard's macro does not promise.
-template <class Type, class Holder, class Member>
-inline Type* container_of(const Member* at, Member Holder::*member) noexcept {
-  const u64 anywhere = 4096;
-  const u64 offset = reinterpret_cast<u64>(&(reinterpret_cast<Holder*>(anywhere)->*member)) - anywhere;
-  return static_cast<Type*>(reinterpret_cast<Holder*>(reinterpret_cast<u64>(at) - offset));
+/// offsetof() for classes with a base, which the standard's macro does not promise, and for members of members.
+template <class Type, class Member, class MemberOf>
+inline Type* container_of(Member* at, MemberOf member_of) noexcept {
+  Type* const somewhere = reinterpret_cast<Type*>(u64{4096});
+  const u64 offset = reinterpret_cast<u64>(member_of(somewhere)) - reinterpret_cast<u64>(somewhere);
+  return reinterpret_cast<Type*>(reinterpret_cast<u64>(at) - offset);
 }
 }  // namespace detail
 
-/// The object that holds `member` at `ptr`.
-#define container_of(ptr, type, member) ::uringsim::kernel::detail::container_of<type>(ptr, &type::member)
+/// The object that holds `member` (which may be a member of a member) at `ptr`.
+#define container_of(ptr, type, member) \
+  ::uringsim::kernel::detail::container_of<type>(ptr, [](type* holder) noexcept { return &holder->member; })
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member) list_entry((head)->prev, type, member)

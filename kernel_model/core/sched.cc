@@ -64,8 +64,7 @@ int schedule_hrtimeout(u64 expires) noexcept {
   return woken ? -EINTR : 0;
 }
 
-bool wake_up_state(task_struct* task, u32 mask, Site site) noexcept {
-  smp_mb("try_to_wake_up", site);
+bool wake_up_state(task_struct* task, u32 mask, Site) noexcept {
   if (!arch::machine().wake(*task, mask)) return false;
   kernel().trace(EventKind::sched_wakeup, task->id, arch::current_task()->id);
   return true;

@@ -26,6 +26,7 @@ void TimedMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept {
   }
   if (task->interrupt && kind == LockKind::mutex) report("a sleeping lock in interrupt context", true, site);
   task->task->clock += task->task->memory_cost;
+  task->poll.locks = true;
   if (task->task->clock >= task->task->deadline) go_on(*task);
   if (lock.word != 0) return lock_contended(*task, lock, kind, site);
   took(*task, lock, kind, site);
@@ -34,6 +35,7 @@ void TimedMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept {
 bool TimedMachine::try_lock(LockWord& lock, LockKind kind, Site site) noexcept {
   TimedTask& task = self() != nullptr ? *self() : *outside_;
   if (task.task != nullptr) task.task->clock += task.task->memory_cost;
+  task.poll.locks = true;
   if (lock.word != 0) return false;
   took(task, lock, kind, site);
   return true;
@@ -92,8 +94,8 @@ void TimedMachine::unlock(LockWord& lock, LockKind kind, Site site) noexcept {
   task.held_count--;
   task.spin_depth -= kind == LockKind::spin ? 1 : 0;
   if (task.task == nullptr) return;
-  if (task.seen_holding) {  // others may have found it taken, and now would not
-    task.task->effects++;
+  if (task.seen_holding) {  // others may have found it taken, and now would not; no effect of the task's own
+    stir();
     task.seen_holding = task.held_count != 0;
   }
   if (task.spin_depth == 0 && !task.interrupt && processors_[task.cpu].resched) task.task->deadline = 0;

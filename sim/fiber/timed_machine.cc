@@ -77,8 +77,10 @@ void TimedMachine::request_stop() noexcept {
 
 TimedTask& TimedMachine::stop(RunEnd end) noexcept {
   end_ = end;
-  for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
-    if (const TimedTask* const lane = processors_[cpu].lane(); lane != nullptr) time_ = std::max(time_, lane->task->clock);
+  for (unsigned cpu = 0; cpu < options_.cpus; cpu++) {
+    const TimedTask* const lane = processors_[cpu].lane();
+    time_ = std::max(time_, lane != nullptr ? lane->task->clock : processors_[cpu].free_at);
+  }
   return *outside_;
 }
 

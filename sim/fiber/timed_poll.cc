@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The short cut through idle polling.
 //
-// A pass is what a task does between two calls of poll_pass(). If it had no effect, if nothing that it may have read has been
-// written since it began, and if it took as long as the pass before, then the next pass will be the same, and so on until
+// A pass is what a task does between two calls of poll_pass(). If three in a row had no effect and took equally long, and nothing
+// that they may have read was written or ticked since the first began, then the next pass will be the same, and so on until
 // something is due: an event, the end of a time slice, a tick of a clock that the pass looked at, or another processor's task.
-// If the tasks of all other processors are in such passes too, nobody can disturb anybody, and all of them jump.
+// If the tasks of all other processors are in such passes too, nobody can disturb anybody, and all of them jump; unless two of
+// them take locks in their passes, which leaves nothing behind but is seen by the other while it lasts.
+//
+// Three, because a pass may end one loop and the next one begin another; together they may happen to take as long as a pass of
+// the first loop, but then the third does not.
 //
 // A jump ends before anything would have happened within the passes that it leaves out: with t the clock, d the length of a
 // pass and b the earliest bound, k = (b - 1 - t) / d passes leave the clock below b at each of their operations. What comes
@@ -23,10 +27,13 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
   PollState& poll = task->poll;
   const u64 duration = task->ran() - poll.began;
   const bool idle = task->task->effects == poll.effects;
-  poll.repeats = idle && poll.world == world_ && poll.duration == duration && poll.file == site.file && poll.line == site.line;
+  const bool alike = idle && poll.last_world == world_ && poll.last_bound == poll.bound && poll.duration == duration &&
+                     poll.file == site.file && poll.line == site.line;
+  poll.alike = alike ? poll.alike + 1 : 0;
   poll.duration = duration;
   poll.last_world = poll.world;
   poll.last_bound = poll.bound;
+  poll.last_locks = poll.locks;
   poll.file = site.file;
   poll.line = site.line;
   if (idle) {
@@ -41,48 +48,61 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
     end_ = RunEnd::livelock;
     task->task->deadline = 0;
   }
-  if (poll.repeats) skip_from(*task);
+  // If others are due now, they come first; what they leave behind decides about the next pass.
+  if (poll.repeats() && task->task->clock < task->task->deadline) skip_from(*task);
   poll.began = task->ran();
   poll.effects = task->task->effects;
   poll.world = world_;
   poll.bound = kNever;
+  poll.locks = false;
   if (task->task->clock >= task->task->deadline) go_on(*task);
 }
 
 /// Stands in the middle of a pass that will end as the last one did.
 bool TimedMachine::is_quiet(const TimedTask& task) const noexcept {
-  return !task.interrupt && task.poll.repeats && task.poll.last_world == world_ && task.task->effects == task.poll.effects;
+  return !task.interrupt && task.poll.repeats() && task.poll.last_world == world_ && task.task->effects == task.poll.effects;
 }
 
 void TimedMachine::skip_from(TimedTask& task) noexcept {
-  u64 bound = std::min(next_event(), time_limit_);
+  u64 bound = std::min({next_event(), time_limit_, task.poll.last_bound});
+  if (options_.idle_limit != kNever) bound = std::min(bound, last_effect_ + options_.idle_limit);
+  u64 common = bound;
   bool others = false;
   bool undisturbed = true;
+  unsigned lockers = 0;
+  u64 longest = 0;
   for (unsigned cpu = 0; cpu < options_.cpus; cpu++) {
     const TimedProcessor& on = processors_[cpu];
     const TimedTask* const lane = on.lane();
     if (lane == nullptr) continue;
-    if (on.queue != nullptr && !on.resched) bound = std::min(bound, on.slice_end);
+    const u64 slice_end = on.queue == nullptr ? kNever : on.resched ? 0 : on.slice_end;  // who must give way is not left alone
+    common = std::min(common, slice_end);
+    longest = std::max(longest, lane->poll.duration);
+    lockers += lane->poll.last_locks || lane->poll.locks ? 1 : 0;
     if (lane == &task) {
-      bound = std::min(bound, task.poll.last_bound);
+      bound = std::min(bound, slice_end);
     } else {
       others = true;
       undisturbed = undisturbed && is_quiet(*lane);
-      bound = std::min({bound, lane->poll.last_bound, lane->poll.bound});
+      common = std::min({common, lane->poll.last_bound, lane->poll.bound});
     }
   }
-  if (undisturbed && bound == kNever && options_.idle_limit == kNever) {
+  undisturbed = undisturbed && lockers <= 1;
+  if (undisturbed && common == kNever) {
     end_ = RunEnd::livelock;  // nothing will ever change
     task.task->deadline = 0;
     return;
   }
   if (!options_.skip_passes) return;
-  if (options_.idle_limit != kNever) bound = std::min(bound, last_effect_ + options_.idle_limit);
-  if (!undisturbed) return skip_passes(task, std::min(task.poll.last_bound, task.task->deadline));
-  // All of them must enter the window of the bound on their own: who is first there depends on how they come in.
-  if (others) bound = window_start(bound);
+  if (!undisturbed) return skip_passes(task, std::min(bound, task.task->deadline));
+  if (others) {
+    // Who is first in a window depends on how they came in, and an operation may reach as far as a pass beyond the window that
+    // it began in: all of them enter the last window from which the bound can be reached on their own.
+    const u64 reach = longest + options_.lookahead;
+    common = common > reach ? window_start(common - reach) : 0;
+  }
   for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
-    if (TimedTask* const lane = processors_[cpu].lane(); lane != nullptr) skip_passes(*lane, bound);
+    if (TimedTask* const lane = processors_[cpu].lane(); lane != nullptr) skip_passes(*lane, common);
 }
 
 void TimedMachine::skip_passes(TimedTask& task, u64 bound) noexcept {

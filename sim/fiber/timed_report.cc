@@ -66,7 +66,8 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
   } else if (task.where == Whereabouts::running) {
     result.state = "running";
     result.since = task.task->clock;
-    if (task.poll.repeats) result.waits_for = fmt::format("a change that it polls for at {}:{}", task.poll.file, task.poll.line);
+    if (task.poll.repeats())
+      result.waits_for = fmt::format("a change that it polls for at {}:{}", task.poll.file, task.poll.line);
   } else if (task.where == Whereabouts::queued) {
     result.state = "queued";
     result.waits_for = fmt::format("processor {}", task.cpu);

@@ -94,9 +94,15 @@ TimedTask* TimedMachine::take_queued(TimedProcessor& from, const TimedProcessor*
   TimedTask* const task = *link;
   if (task == nullptr) return nullptr;
   *link = task->next_queued;
-  task->next_queued = nullptr;
-  from.queued--;
+  left_queue(from, *task);
   return task;
+}
+
+/// `task` is in no queue any more; whoever runs there is no longer asked to make room for nobody.
+void TimedMachine::left_queue(TimedProcessor& from, TimedTask& task) noexcept {
+  task.next_queued = nullptr;
+  from.queued--;
+  if (from.queue == nullptr && !from.migrate) from.resched = false;
 }
 
 bool TimedMachine::remove_queued(TimedTask& task) noexcept {
@@ -104,8 +110,7 @@ bool TimedMachine::remove_queued(TimedTask& task) noexcept {
   for (TimedTask** link = &from.queue; *link != nullptr; link = &(*link)->next_queued) {
     if (*link != &task) continue;
     *link = task.next_queued;
-    task.next_queued = nullptr;
-    from.queued--;
+    left_queue(from, task);
     return true;
   }
   return false;

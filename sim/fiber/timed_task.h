@@ -19,13 +19,18 @@ struct PollState {
   u64 effects = 0;      // the task's effects then
   u64 world = 0;        // everybody's effects then
   u64 bound = ~u64{0};  // clock at which something that the pass has read changes by itself: the next jiffy
+  bool locks = false;   // it took a lock, or tried to
 
-  bool repeats = false;  // the last pass had no effect, read nothing stale, and took as long as the one before
+  unsigned alike = 0;  // passes that were like the one before, nothing that they read having changed meanwhile
   u64 duration = 0;
   u64 last_world = 0;
   u64 last_bound = 0;
+  bool last_locks = false;
   const char* file = nullptr;
   unsigned line = 0;
+
+  /// Three equal passes: the next one will be the same.
+  [[nodiscard]] bool repeats() const noexcept { return alike >= 2; }
 };
 
 struct HeldLock {

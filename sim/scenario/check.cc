@@ -7,6 +7,7 @@
 
 #include "sim/scenario/decoder.h"
 #include "sim/scenario/load.h"
+#include "sim/scenario/plan.h"
 
 namespace uringsim::sim {
 
@@ -26,31 +27,12 @@ void require_known(const Ref& ref, std::string_view kind, const std::vector<std:
   fail(ref.where, fmt::format("no {} {}; {}", kind, in_quotes(ref.name), name_hint(ref.name, names)));
 }
 
-/// Names of open files: a pipe and a socketpair have two each.
-std::vector<std::string> file_ends(const Scenario& scenario) {
-  std::vector<std::string> names;
-  for (const auto& file : scenario.files) {
-    if (file.value.kind() == FileType::pipe) {
-      names.push_back(file.name + ".r");
-      names.push_back(file.name + ".w");
-    } else if (file.value.kind() == FileType::socketpair) {
-      names.push_back(file.name + ".a");
-      names.push_back(file.name + ".b");
-    } else {
-      names.push_back(file.name);
-    }
-  }
-  return names;
-}
-
 class References {
  public:
   explicit References(const Scenario& scenario)
-      : scenario_(scenario),
-        ends_(file_ends(scenario)),
-        files_(ends_.begin(), ends_.end()),
-        rings_(names_of_entries(scenario.rings)) {
+      : scenario_(scenario), ends_(file_ends(scenario.files)), rings_(names_of_entries(scenario.rings)) {
     tasks_ = names_of_entries(scenario.tasks);
+    for (const FileEnd& end : ends_) files_.push_back(end.name);
     for (const auto& task : scenario.tasks) collect(task.value.steps);
   }
 
@@ -265,7 +247,7 @@ class References {
   }
 
   const Scenario& scenario_;
-  std::vector<std::string> ends_;
+  std::vector<FileEnd> ends_;
   std::vector<std::string_view> files_, rings_, tasks_;
   std::vector<std::string> posted_, forked_;
   bool registers_later_ = false;  ///< some step registers files: who knows when

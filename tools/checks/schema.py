@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every shipped scenario is valid by scenarios/schema.json, and the schema by its own."""
+"""Every shipped scenario is valid by scenarios/schema.json, the schema by its own, and schema and decoder accept and refuse the same
+examples: tests/sim/scenario/examples.json is read here and by the decoder's own test."""
 import json
 import pathlib
 import sys
@@ -16,8 +17,13 @@ def main():
     for path in files:
         for error in validator.iter_errors(json.loads(path.read_text())):
             bad += 1
-            print(f"{path}: /{'/'.join(str(step) for step in error.absolute_path)}: {error.message}")
-    print(f"schema: {len(files)} scenarios, {bad} errors")
+            print(f"{path}: /{'/'.join(str(step) for step in error.absolute_path)}: {error.message[:200]}")
+    examples = json.loads(pathlib.Path("tests/sim/scenario/examples.json").read_text())
+    for example in examples:
+        if validator.is_valid(example["scenario"]) != example["good"]:
+            bad += 1
+            print(f"example {example['why']!r}: should be {'accepted' if example['good'] else 'refused'}")
+    print(f"schema: {len(files)} scenarios, {len(examples)} examples, {bad} errors")
     return 1 if bad else 0
 
 

@@ -142,7 +142,7 @@ TEST(LoadScenario, EveryPointOfASweepIsChecked) {
 }
 
 TEST(LoadScenario, ExamplesAreAcceptedAndRefusedAsTheSchemaDoes) {
-  // tools/check-schema runs the same file through a JSON Schema validator.
+  // tools/checks/schema.py runs the same file through a JSON Schema validator.
   const Document examples = read_json_file(URINGSIM_SOURCE_DIR "/tests/sim/scenario/examples.json");
   int count = 0;
   for (const Json& example : examples.root.items) {

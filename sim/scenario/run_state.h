@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What tasks change while a scenario runs: rings, requests in flight, variables.
+//
+// All of it is plain data in memory from Application::alloc(), so that an engine that rewinds tasks rewinds it with them.
+// Requests in flight are shared by all tasks of the run (one submits, another reaps) under `lock`; nothing inside of it
+// switches tasks, so in fiber engines it is never contended.
+#pragma once
+
+#include "sim/scenario/app_system.h"
+#include "sim/scenario/plan.h"
+
+namespace uringsim::sim {
+
+inline constexpr u32 no_slot = ~u32{0};
+
+/// One request in flight as the runner knows it, and the user memory that it works with (kept for the next).
+struct RequestSlot {
+  u64 user_data = 0;
+  u32 next = no_slot;  ///< in its bucket, or in its free list
+  u32 ring = 0;
+  u32 file = no_slot;  ///< Plan::files
+  Op op = Op::nop;
+  bool verify = false;
+  uptr control = 0;  ///< iovecs, timespec, msghdr
+  uptr data = 0;     ///< own memory; `at` is where this request's data is
+  uptr at = 0;
+  u64 capacity = 0;  ///< bytes at `data`; a power of two of pages, or 0
+  u64 offset = 0;    ///< in the file
+  u64 size = 0;
+  u32 seed = 0;          ///< what reading has to give
+  u64 filled = ~u64{0};  ///< (offset, seed) key of the pattern that `data` holds
+};
+
+struct RingState {
+  AppRing ring;  ///< `ring.system` is set by whoever uses a copy
+  bool up = false;
+  uptr buffers = 0;  ///< registered ones, adjoining
+  u64 buffer_stride = 0;
+  u32 buffer_count = 0;
+  u32 next_slot = 0;  ///< of low-level `sqe` steps
+  u32 next_buffer = 0;
+  u32 mask_offsets[4] =
+      {};  ///< of ring_mask and ring_entries in SQ and CQ: what mapping again needs beside the library's addresses
+};
+
+struct SharedState {
+  static constexpr u32 chunk = 256;  ///< slots
+  static constexpr u32 most_chunks = 4096;
+  static constexpr u32 buckets = 1024;
+  static constexpr u32 classes = 24;  ///< data of 0 bytes, 1 page, 2 pages, 4 pages ...
+
+  u32 lock = 0;                ///< spun on by OS threads only
+  RingState* rings = nullptr;  ///< as Scenario::rings
+  RequestSlot* chunks[most_chunks] = {};
+  u32 slots = 0;
+  u32 free[classes];       ///< heads of free lists; no_slot
+  u32 in_flight[buckets];  ///< by user_data
+  u64 next_user_data = 0;
+
+  [[nodiscard]] RequestSlot& slot(u32 index) noexcept { return chunks[index / chunk][index % chunk]; }
+};
+
+struct TaskState {
+  s64* variables = nullptr;  ///< TaskOptions::variables
+  uptr* buffers = nullptr;   ///< TaskOptions::buffers
+  u64* positions = nullptr;  ///< sequential offsets by open file
+  uptr scratch = 0;          ///< a page
+  uptr io = 0;               ///< memory of read and write steps
+  u64 io_bytes = 0;
+  u64 steps = 0;   ///< executed so far
+  u32 index = 0;   ///< of the task in Scenario::tasks
+  u32 number = 0;  ///< `self`
+  s64 exit_code = 0;
+};
+
+}  // namespace uringsim::sim
