@@ -101,7 +101,12 @@ void TimedMachine::unlock(LockWord& lock, LockKind kind, Site site) noexcept {
   if (task.spin_depth == 0 && !task.interrupt && processors_[task.cpu].resched) task.task->deadline = 0;
   if (lock.waiters == 0) return;
 
-  TimedTask& waiter = *first_waiter(lock);
+  TimedTask* const first = first_waiter(lock);
+  if (first == nullptr) {  // a builder took it directly, which leaves its name there
+    lock.waiters = 0;
+    return;
+  }
+  TimedTask& waiter = *first;
   task.task->effects++;
   task.task->deadline = 0;
   if (kind == LockKind::mutex) {

@@ -188,7 +188,26 @@ TEST(TimedMutex, SleepingUnderASpinlockIsReported) {
   EXPECT_NE(world.machine.reports()[0].where.find("timed_lock_test.cc"), std::string::npos);
 }
 
-TEST(TimedLock, ReleasingWhatAnotherHoldsIsReported) {
+TEST_P(TimedLock, MayHaveBeenTakenDirectlyByABuilderBefore) {
+  TimedWorld world({.cpus = 2});
+  arch::LockWord lock;
+  arch::lock_acquire(lock, GetParam());
+  arch::lock_release(lock, GetParam());
+  int rounds = 0;
+  for (const char* name : {"a", "b"})
+    world.add(name, [&] {
+      for (int i = 0; i < 10; i++) {
+        arch::lock_acquire(lock, GetParam());
+        TimedWorld::work(100);
+        rounds++;
+        arch::lock_release(lock, GetParam());
+      }
+    });
+  EXPECT_EQ(world.go().end, RunEnd::finished);
+  EXPECT_EQ(rounds, 20);
+}
+
+TEST(TimedMutex, ReleasingWhatAnotherHoldsIsReported) {
   TimedWorld world;
   arch::LockWord lock;
   world.add("owner", [&] {
