@@ -40,6 +40,11 @@ class KernelWorld {
     awaited_.push_back(task);
     return task;
   }
+  /// A process that never starts: tests run as it (RunAs).
+  task_struct* stopped_process() {
+    RunAs builder(kernel_->swapper);
+    return create_process(process_options{}, run_body, keep([] {}));
+  }
   /// A thread of `leader`'s process, likewise.
   task_struct* thread(task_struct* leader, const char* name, std::function<void()> body) {
     RunAs builder(kernel_->swapper);
