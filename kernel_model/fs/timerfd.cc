@@ -119,7 +119,7 @@ ktime_t to_ktime(s64 sec, s64 nsec) noexcept {
 
 /// wqh.lock held.
 user_itimerspec remaining(const timerfd_ctx* ctx) noexcept {
-  const ktime_t left = hrtimer_active(&ctx->tmr) ? hrtimer_get_remaining(&ctx->tmr) : 0;
+  const ktime_t left = hrtimer_get_remaining(&ctx->tmr);  // what is over, or was never set, is in the past
   const ktime_t shown = left < 0 ? 0 : left;
   return {ctx->tintv / 1'000'000'000, ctx->tintv % 1'000'000'000, shown / 1'000'000'000, shown % 1'000'000'000};
 }
