@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the SQ threads of all releases share: the NEED_WAKEUP flag and the creator's memory.
+#pragma once
+
+#include "kernel_model/io_uring/ctx.h"
+
+namespace uringsim::kernel {
+
+/// Sets or clears IORING_SQ_NEED_WAKEUP. Only the SQ thread writes the word; no ordering of their own.
+/// The read is Linux's plain `|=` on a word that the application can scribble on.
+inline void io_ring_set_wakeup_flag(io_ring_ctx* ctx) noexcept {
+  WRITE_ONCE(*ctx->rings.sq_flags, data_race(*ctx->rings.sq_flags) | uapi::IORING_SQ_NEED_WAKEUP);
+  ctx->kernel_->trace(EventKind::sq_thread_need_wakeup, ctx->id, 1);
+}
+inline void io_ring_clear_wakeup_flag(io_ring_ctx* ctx) noexcept {
+  WRITE_ONCE(*ctx->rings.sq_flags, data_race(*ctx->rings.sq_flags) & ~u32{uapi::IORING_SQ_NEED_WAKEUP});
+  ctx->kernel_->trace(EventKind::sq_thread_need_wakeup, ctx->id, 0);
+}
+
+/// The creator's address space, while the SQ thread uses it.
+class sq_thread_mm {
+ public:
+  explicit sq_thread_mm(io_ring_ctx* ctx) noexcept : ctx_(ctx) {}
+  [[nodiscard]] bool held() const noexcept { return mm_ != nullptr; }
+  /// False if the creator has exited: its requests get -EFAULT.
+  [[nodiscard]] bool take() noexcept {
+    if (mm_ != nullptr) return true;
+    if (!mmget_not_zero(ctx_->sqo_mm)) return false;
+    use_mm(ctx_->sqo_mm);
+    mm_ = ctx_->sqo_mm;
+    return true;
+  }
+  void drop() noexcept {
+    if (mm_ == nullptr) return;
+    unuse_mm(mm_);
+    mmput(mm_);
+    mm_ = nullptr;
+  }
+
+ private:
+  io_ring_ctx* ctx_;
+  mm_struct* mm_ = nullptr;
+};
+
+}  // namespace uringsim::kernel

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What all releases share of submission.
+#include "kernel_model/io_uring/submit.h"
+
+#include "kernel_model/io_uring/iopoll.h"
+#include "kernel_model/io_uring/opcodes.h"
+#include "kernel_model/io_uring/profile.h"
+#include "kernel_model/io_uring/request.h"
+
+namespace uringsim::kernel {
+
+u32 io_sqring_entries(io_ring_ctx* ctx) noexcept {
+  // Pairs with the application's release of the tail: the SQEs behind it are whole.
+  return smp_load_acquire(*ctx->rings.sq_tail, "io_sqring_entries.sq_tail") - ctx->cached_sq_head;
+}
+
+bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
+  KERNEL_FUNCTION;
+  const u32 head = ctx->cached_sq_head;
+  if (head == smp_load_acquire(*ctx->rings.sq_tail, "io_get_sqring.sq_tail")) return false;
+
+  const u32 index = READ_ONCE(ctx->rings.sq_array[head & ctx->sq_mask]);
+  WRITE_ONCE(ctx->cached_sq_head, head + 1);
+  if (index < ctx->sq_entries) {
+    s->index = static_cast<u16>(index);
+    s->sqe = reinterpret_cast<const io_uring_sqe*>(ctx->rings.sqes + u64{index} * ctx->profile->sqe_bytes);
+    if (!ctx->profile->opcode_read_again) s->opcode = READ_ONCE(s->sqe->opcode);
+    s->sequence = head;
+    return true;
+  }
+
+  const u32 dropped = ctx->profile->dropped_in_ring ? data_race(*ctx->rings.sq_dropped) + 1 : ctx->cached_sq_dropped + 1;
+  WRITE_ONCE(ctx->cached_sq_dropped, dropped);
+  WRITE_ONCE(*ctx->rings.sq_dropped, dropped);
+  ctx->kernel_->trace(EventKind::sqe_dropped, ctx->id, head, index, dropped);
+  return false;
+}
+
+void io_commit_sqring(io_ring_ctx* ctx) noexcept {
+  KERNEL_FUNCTION;
+  if (ctx->cached_sq_head == READ_ONCE(*ctx->rings.sq_head)) return;
+  // After this the application may write new SQEs over those we read.
+  smp_store_release(*ctx->rings.sq_head, ctx->cached_sq_head, "io_commit_sqring.sq_head");
+  ctx->kernel_->trace(EventKind::sq_head, ctx->id, ctx->cached_sq_head);
+}
+
+namespace {
+
+int io_issue(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
+  const u8 opcode = io_opcode(ctx, s);
+  if (opcode >= ctx->profile->opcodes) return -EINVAL;
+  charge(arch::Cost::opcode, opcode);
+  switch (opcode) {
+    case uapi::IORING_OP_NOP:
+      return io_nop(req, req->user_data);
+    case uapi::IORING_OP_READV:
+      if (data_race(s->sqe->buf_index) != 0) return -EINVAL;
+      return io_read(req, s, force_nonblock);
+    case uapi::IORING_OP_WRITEV:
+      if (data_race(s->sqe->buf_index) != 0) return -EINVAL;
+      return io_write(req, s, force_nonblock);
+    case uapi::IORING_OP_READ_FIXED:
+      return io_read(req, s, force_nonblock);
+    case uapi::IORING_OP_WRITE_FIXED:
+      return io_write(req, s, force_nonblock);
+    case uapi::IORING_OP_FSYNC:
+      return io_fsync(req, s->sqe, force_nonblock);
+    case uapi::IORING_OP_POLL_ADD:
+      return io_poll_add(req, s->sqe);
+    case uapi::IORING_OP_POLL_REMOVE:
+      return io_poll_remove(req, s->sqe);
+    case uapi::IORING_OP_SYNC_FILE_RANGE:
+      return io_sync_file_range(req, s->sqe, force_nonblock);
+    case uapi::IORING_OP_SENDMSG:
+      return io_sendmsg(req, s->sqe, force_nonblock);
+    case uapi::IORING_OP_RECVMSG:
+      return io_recvmsg(req, s->sqe, force_nonblock);
+    case uapi::IORING_OP_TIMEOUT:
+      return io_timeout(req, s->sqe);
+    default:
+      return -EINVAL;
+  }
+}
+
+}  // namespace
+
+int __io_submit_sqe(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
+  KERNEL_FUNCTION;
+  req->user_data = READ_ONCE(s->sqe->user_data);
+  if (s->index >= ctx->sq_entries) return -EINVAL;
+
+  const bool polled = (ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0;
+  if (const int ret = io_issue(ctx, req, s, force_nonblock)) return ret;
+  if (!polled) return 0;  // the request may be gone
+
+  if (req->result == -EAGAIN) return -EAGAIN;
+  // A worker does not hold uring_lock; submitters do.
+  if (s->needs_lock) mutex_lock(&ctx->uring_lock);
+  io_iopoll_req_issued(req);
+  if (s->needs_lock) mutex_unlock(&ctx->uring_lock);
+  return 0;
+}
+
+bool io_opcode_needs_user(u8 opcode) noexcept {
+  return opcode != uapi::IORING_OP_READ_FIXED && opcode != uapi::IORING_OP_WRITE_FIXED;
+}
+
+}  // namespace uringsim::kernel
