@@ -3,6 +3,7 @@
 // One profile a file under versions/; nothing else in kernel_model asks which release this is.
 #pragma once
 
+#include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/ctx.h"
 
 namespace uringsim::kernel {
@@ -31,6 +32,10 @@ struct io_uring_profile {
   bool blocks_inline = false;          ///< files that cannot be asked not to block are read and written in the submitter (5.1)
   bool loops_over_read_write = false;  ///< files without read_iter are served through read (5.4)
   bool short_read_punts = false;       ///< a short buffered read goes to a worker (5.4)
+
+  BugSet native_bugs;  ///< what the release got wrong
+  const char* only =
+      nullptr;  ///< not null: a part of a release, on another's ground; says which part. Everything else is refused
 
   // ---- strategies ---------------------------------------------------------------------------------------------------
   /// Allocates the shared pages and fills ctx->rings and the offsets in *p. 0 or -errno.

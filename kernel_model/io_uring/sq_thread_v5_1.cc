@@ -3,6 +3,7 @@
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kthread.h"
 #include "kernel_model/core/signal.h"
+#include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/iopoll.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/sq_thread.h"
@@ -68,7 +69,7 @@ void io_sq_thread_v5_1(void* data) noexcept {
 
       // The same handshake as 5.4's: flag, full barrier, second look. See io_sq_thread_v5_4().
       io_ring_set_wakeup_flag(ctx);
-      smp_mb("io_sq_thread.need_wakeup");
+      if (!ctx->kernel_->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
 
       if (!io_get_sqring(ctx, &sqes[0])) {
         if (kthread_should_stop()) {

@@ -4,6 +4,7 @@
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kthread.h"
 #include "kernel_model/core/signal.h"
+#include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/iopoll.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/sq_thread.h"
@@ -75,7 +76,7 @@ void io_sq_thread_v5_4(void* data) noexcept {
       //
       // One of the two sees the other's store. Without either barrier both may miss it, and the entry lies there unseen.
       io_ring_set_wakeup_flag(ctx);
-      smp_mb("io_sq_thread.need_wakeup");
+      if (!ctx->kernel_->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
 
       to_submit = io_sqring_entries(ctx);
       if (to_submit == 0) {
