@@ -44,7 +44,7 @@ struct io_uring_profile {
   u64 (*ring_pages)(u32 sq_entries, u32 cq_entries) noexcept = nullptr;
   /// Submits up to to_submit SQEs in the caller's context, uring_lock held. Returns how many it took.
   int (*ring_submit)(io_ring_ctx* ctx, u32 to_submit) noexcept = nullptr;
-  void (*sq_thread)(void* ctx) noexcept = nullptr;
+  int (*sq_thread)(void* ctx) = nullptr;
   void (*sq_thread_stop)(io_ring_ctx* ctx) noexcept = nullptr;
   /// Creates the workqueues. 0 or -errno.
   int (*alloc_workqueues)(io_ring_ctx* ctx) noexcept = nullptr;

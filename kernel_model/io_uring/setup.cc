@@ -21,7 +21,7 @@ void io_ring_ctx_ref_free(percpu_ref* ref) noexcept { complete(&container_of(ref
 io_ring_ctx* io_ring_ctx_alloc(const io_uring_params* p) noexcept {
   io_ring_ctx* const ctx = kmalloc<io_ring_ctx>();
   if (ctx == nullptr) return nullptr;
-  if (percpu_ref_init(&ctx->refs, io_ring_ctx_ref_free) != 0) {
+  if (percpu_ref_init(&ctx->refs, io_ring_ctx_ref_free, PERCPU_REF_ALLOW_REINIT) != 0) {
     kfree(ctx);
     return nullptr;
   }

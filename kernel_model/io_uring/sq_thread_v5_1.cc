@@ -40,7 +40,7 @@ u32 io_sq_thread_take(io_ring_ctx* ctx, sqe_submit (&sqes)[IO_IOPOLL_BATCH], boo
 }  // namespace
 
 // Models fs/io_uring.c:io_sq_thread() (5.1).
-void io_sq_thread_v5_1(void* data) noexcept {
+int io_sq_thread_v5_1(void* data) noexcept {
   KERNEL_FUNCTION;
   io_ring_ctx* const ctx = static_cast<io_ring_ctx*>(data);
   sq_thread_mm mm(ctx);
@@ -97,6 +97,7 @@ void io_sq_thread_v5_1(void* data) noexcept {
 
   mm.drop();
   if (kthread_should_park()) kthread_parkme();
+  return 0;
 }
 
 // Models fs/io_uring.c:io_sq_thread_stop() (5.1).

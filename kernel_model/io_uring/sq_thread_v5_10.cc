@@ -87,7 +87,7 @@ bool io_sq_thread_may_sleep(io_ring_ctx* ctx) noexcept {
 }  // namespace
 
 // Models fs/io_uring.c:io_sq_thread() (5.10).
-void io_sq_thread_v5_10(void* data) noexcept {
+int io_sq_thread_v5_10(void* data) noexcept {
   KERNEL_FUNCTION;
   io_ring_ctx* const ctx = static_cast<io_ring_ctx*>(data);
   sq_thread_mm mm(ctx);
@@ -118,6 +118,7 @@ void io_sq_thread_v5_10(void* data) noexcept {
   mm.drop();
   revert_creds(old_cred);
   kthread_parkme();
+  return 0;
 }
 
 }  // namespace uringsim::kernel

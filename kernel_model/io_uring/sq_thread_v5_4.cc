@@ -34,7 +34,7 @@ u32 io_sq_thread_reap(io_ring_ctx* ctx, u32 inflight) noexcept {
 }  // namespace
 
 // Models fs/io_uring.c:io_sq_thread() (5.4).
-void io_sq_thread_v5_4(void* data) noexcept {
+int io_sq_thread_v5_4(void* data) noexcept {
   KERNEL_FUNCTION;
   io_ring_ctx* const ctx = static_cast<io_ring_ctx*>(data);
   sq_thread_mm mm(ctx);
@@ -105,6 +105,7 @@ void io_sq_thread_v5_4(void* data) noexcept {
   mm.drop();
   revert_creds(old_cred);
   kthread_parkme();
+  return 0;
 }
 
 // Models fs/io_uring.c:io_sq_thread_stop() (5.4).

@@ -40,9 +40,9 @@ void io_queue_async_work_v5_1(io_ring_ctx* ctx, io_kiocb* req) noexcept;
 bool io_opcode_needs_user(u8 opcode) noexcept;
 
 /// The SQ thread of each release.
-void io_sq_thread_v5_1(void* ctx) noexcept;
-void io_sq_thread_v5_4(void* ctx) noexcept;
-void io_sq_thread_v5_10(void* ctx) noexcept;
+int io_sq_thread_v5_1(void* ctx) noexcept;
+int io_sq_thread_v5_4(void* ctx) noexcept;
+int io_sq_thread_v5_10(void* ctx) noexcept;
 void io_sq_thread_stop_v5_1(io_ring_ctx* ctx) noexcept;
 void io_sq_thread_stop_v5_4(io_ring_ctx* ctx) noexcept;
 

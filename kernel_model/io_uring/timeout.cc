@@ -116,7 +116,8 @@ int io_timeout(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
   }
   spin_unlock_irq(&ctx->completion_lock);
 
-  hrtimer_init(&req->timeout.timer, io_timeout_fn);
+  hrtimer_init(&req->timeout.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+  req->timeout.timer.function = io_timeout_fn;
   hrtimer_start(&req->timeout.timer, timespec64_to_ktime(ts), HRTIMER_MODE_REL);
   return 0;
 }
