@@ -7,7 +7,7 @@ import sys
 # What is allowed, and why.
 ALLOWED = {
     "uringsim::arch::detail::current": "the one thread-local: which task runs on this OS thread",
-    "uringsim::arch::detail::outside": "what current_task() is where no task runs",
+    "uringsim::arch::detail::outside": "what current_task() is where no task runs; never written to",
 }
 LIBRARIES = ["build/dev/liburingsim_kernel_model.a", "build/dev/liburingsim_sim.a"]
 LINE = re.compile(r"^[0-9a-f]{16} .{7} (\.(?:data|bss|tbss|tdata)\S*)\s+[0-9a-f]{16} (?:\.hidden )?(\S.*)$")
