@@ -24,6 +24,7 @@ struct upper_floors;
 
 /// What can be set when a kernel is built. Units in the names.
 struct KernelOptions {
+  u64 bugs = 0;                  ///< variants of the model that are switched on, a bit each (io_uring/bugs.h)
   unsigned hz = 250;             ///< jiffies a second: 100, 250, 300 or 1000
   u64 memory_pages = 1u << 18;   ///< pages that user memory, page cache and rings may take together
   u64 memlock_bytes = 64 << 10;  ///< RLIMIT_MEMLOCK of the first process

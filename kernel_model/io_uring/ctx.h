@@ -9,6 +9,7 @@
 #include "kernel_model/core/percpu_refcount.h"
 #include "kernel_model/core/workqueue.h"
 #include "kernel_model/fs/fs.h"
+#include "kernel_model/io_uring/bugs.h"
 #include "uapi/abi.h"
 
 namespace uringsim::kernel {
@@ -73,7 +74,8 @@ struct io_kiocb;
 struct io_ring_ctx {
   Kernel* kernel_ = nullptr;
   const io_uring_profile* profile = nullptr;
-  u32 id = 0;  ///< for traces
+  BugSet bugs;  ///< what this world's kernel gets wrong
+  u32 id = 0;   ///< for traces
 
   percpu_ref refs;  ///< one per request and per enter; killed by register and release
   u32 flags = 0;    ///< IORING_SETUP_*
@@ -121,6 +123,8 @@ struct io_ring_ctx {
   list_head poll_list;          ///< IOPOLL requests in flight: uring_lock
   list_head cancel_list;        ///< armed polls: completion_lock
   async_list pending_async[2];  ///< READ, WRITE
+
+  [[nodiscard]] bool has(Bug bug) const noexcept { return bugs.has(bug); }
 
   shared_list task_list;  ///< queued work (5.4): task_lock; looked at without
   spinlock_t task_lock;

@@ -2,6 +2,7 @@
 #include "kernel_model/io_uring/enter.h"
 
 #include "kernel_model/core/signal.h"
+#include "kernel_model/core/syscall.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/request.h"

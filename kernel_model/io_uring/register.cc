@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel_model/io_uring/register.h"
 
+#include "kernel_model/core/syscall.h"
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/profile.h"

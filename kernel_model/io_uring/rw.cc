@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // READV, WRITEV, READ_FIXED, WRITE_FIXED.
+#include "kernel_model/block/ioprio.h"
 #include "kernel_model/core/rlimit.h"
-#include "kernel_model/fs/rw_hint.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
@@ -258,9 +258,10 @@ int io_write(io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
 
   // A worker writes under the submitter's file size limit, and under none afterwards.
   const bool lend_limit = !release.prep_is_kept && !force_nonblock;
-  if (lend_limit) set_rlimit_cur(RLIMIT_FSIZE, req->fsize);
+  u64& limit = current()->signal->rlim[RLIMIT_FSIZE].rlim_cur;
+  if (lend_limit) WRITE_ONCE(limit, req->fsize);
   const s64 ret2 = call_rw(WRITE, req, &data.iter);
-  if (lend_limit) set_rlimit_cur(RLIMIT_FSIZE, RLIM_INFINITY_);
+  if (lend_limit) WRITE_ONCE(limit, RLIM_INFINITY);
 
   if (!force_nonblock || ret2 != -EAGAIN) {
     io_rw_done(&req->rw, ret2);

@@ -5,6 +5,7 @@
 
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kthread.h"
+#include "kernel_model/core/syscall.h"
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/profile.h"
@@ -28,6 +29,7 @@ io_ring_ctx* io_ring_ctx_alloc(const io_uring_params* p) noexcept {
   ctx->kernel_ = &kernel();
   ctx->profile = &kernel().profile;
   ctx->id = kernel().trace.next_id(ObjectClass::ring);
+  ctx->bugs = BugSet{kernel().options.bugs};
   ctx->flags = p->flags;
   init_waitqueue_head(&ctx->sqo_wait);
   init_waitqueue_head(&ctx->cq_wait);

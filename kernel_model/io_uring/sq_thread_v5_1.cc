@@ -69,7 +69,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
 
       // The same handshake as 5.4's: flag, full barrier, second look. See io_sq_thread_v5_4().
       io_ring_set_wakeup_flag(ctx);
-      if (!ctx->kernel_->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
+      if (!ctx->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
 
       if (!io_get_sqring(ctx, &sqes[0])) {
         if (kthread_should_stop()) {

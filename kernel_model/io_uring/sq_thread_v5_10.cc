@@ -79,8 +79,8 @@ sq_ret __io_sq_thread(io_ring_ctx* ctx, sqo_wait_entry* wait, sq_thread_mm* mm, 
 // look worth something on a machine with store buffers.
 bool io_sq_thread_may_sleep(io_ring_ctx* ctx) noexcept {
   io_ring_set_wakeup_flag_locked(ctx);
-  if (ctx->kernel_->has(Bug::sqpoll_flag_set_after_last_check)) return true;
-  if (!ctx->kernel_->has(Bug::sqpoll_need_wakeup_barrier_dropped_58)) smp_mb("io_sq_thread.need_wakeup");
+  if (ctx->has(Bug::sqpoll_flag_set_after_last_check)) return true;
+  if (!ctx->has(Bug::sqpoll_need_wakeup_barrier_dropped_58)) smp_mb("io_sq_thread.need_wakeup");
   return io_sqring_entries(ctx) == 0;
 }
 

@@ -76,7 +76,7 @@ int io_sq_thread_v5_4(void* data) noexcept {
       //
       // One of the two sees the other's store. Without either barrier both may miss it, and the entry lies there unseen.
       io_ring_set_wakeup_flag(ctx);
-      if (!ctx->kernel_->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
+      if (!ctx->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
 
       to_submit = io_sqring_entries(ctx);
       if (to_submit == 0) {

@@ -2,6 +2,7 @@
 // What all releases share of submission.
 #include "kernel_model/io_uring/submit.h"
 
+#include "kernel_model/arch/cost.h"
 #include "kernel_model/io_uring/iopoll.h"
 #include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
@@ -49,7 +50,7 @@ namespace {
 int io_issue(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
   const u8 opcode = io_opcode(ctx, s);
   if (opcode >= ctx->profile->opcodes) return -EINVAL;
-  charge(arch::Cost::opcode, opcode);
+  arch::charge(arch::Cost::opcode, opcode);
   switch (opcode) {
     case uapi::IORING_OP_NOP:
       return io_nop(req, req->user_data);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Submission as 5.1 has it: one SQE at a time, no chains. The SQE is read in place, again and again, until it is punted.
+#include "kernel_model/arch/cost.h"
 #include "kernel_model/io_uring/async_list.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/profile.h"
@@ -29,7 +30,7 @@ bool io_punt(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s) noexcept {
 // Models fs/io_uring.c:io_submit_sqe() (5.1). 0, or -errno which the caller turns into a CQE.
 int io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state) noexcept {
   KERNEL_FUNCTION;
-  charge(arch::Cost::request, 1);
+  arch::charge(arch::Cost::request, 1);
   if ((data_race(s->sqe->flags) & ~ctx->profile->sqe_flags) != 0) return -EINVAL;
   io_kiocb* const req = io_get_req(ctx);
   if (req == nullptr) return -EAGAIN;

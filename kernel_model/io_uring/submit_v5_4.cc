@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Submission as 5.4 has it: chains, drains, and a copy of the SQE for whatever outlives its slot.
+#include "kernel_model/arch/cost.h"
 #include "kernel_model/core/fs_struct.h"
 #include "kernel_model/io_uring/async_list.h"
 #include "kernel_model/io_uring/cq_ring.h"
@@ -104,11 +105,13 @@ int io_queue_link_head(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s, io_kiocb*
   return ret == 0 ? __io_queue_sqe(ctx, req, s) : 0;
 }
 
-// SENDMSG and RECVMSG resolve paths as the submitter would. 0 or -EAGAIN.
+// SENDMSG and RECVMSG resolve paths as the submitter would.
+// Divergence: no exec, hence no -EAGAIN while one is under way.
 int io_req_grab_fs(io_kiocb* req) noexcept {
   if (req->submit.opcode != uapi::IORING_OP_SENDMSG && req->submit.opcode != uapi::IORING_OP_RECVMSG) return 0;
-  req->fs = get_current_fs_struct();
-  return req->fs != nullptr ? 0 : -EAGAIN;
+  get_fs_struct(current()->fs);
+  req->fs = current()->fs;
+  return 0;
 }
 
 // Models fs/io_uring.c:io_submit_sqe() (5.4). Every outcome is a CQE sooner or later.
@@ -116,7 +119,7 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
   KERNEL_FUNCTION;
   int ret;
   io_kiocb* req = nullptr;
-  charge(arch::Cost::request, 1);
+  arch::charge(arch::Cost::request, 1);
   if ((data_race(s->sqe->flags) & ~ctx->profile->sqe_flags) != 0) {
     ret = -EINVAL;
   } else if ((req = io_get_req(ctx)) == nullptr) {

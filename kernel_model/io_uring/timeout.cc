@@ -3,7 +3,7 @@
 
 #include <climits>
 
-#include "kernel_model/core/timekeeping.h"
+#include "kernel_model/core/uaccess.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/request.h"
@@ -35,6 +35,18 @@ void io_kill_timeouts(io_ring_ctx* ctx) noexcept {
 }
 
 namespace {
+
+struct timespec64 {
+  s64 tv_sec;
+  s64 tv_nsec;
+};
+
+// Models include/linux/ktime.h:timespec64_to_ktime(): no time is too long, and nobody checks tv_nsec.
+ktime_t timespec64_to_ktime(const timespec64& ts) noexcept {
+  constexpr s64 KTIME_MAX = LLONG_MAX;
+  if (ts.tv_sec >= KTIME_MAX / static_cast<s64>(NSEC_PER_SEC)) return KTIME_MAX;
+  return static_cast<ktime_t>(static_cast<u64>(ts.tv_sec) * NSEC_PER_SEC + static_cast<u64>(ts.tv_nsec));
+}
 
 // Models fs/io_uring.c:io_timeout_fn() (5.4). Interrupt context.
 hrtimer_restart io_timeout_fn(hrtimer* timer) noexcept {
@@ -94,7 +106,7 @@ int io_timeout(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
       data_race(sqe->timeout_flags) != 0 || data_race(sqe->len) != 1)
     return -EINVAL;
   timespec64 ts;
-  if (!get_timespec64(&ts, data_race(sqe->addr))) return -EFAULT;
+  if (!get_user(&ts, data_race(sqe->addr))) return -EFAULT;
 
   req->flags |= REQ_F_TIMEOUT;
   new (&req->timeout) io_timeout_data{};

@@ -27,6 +27,8 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .cancels_work_at_exit = true,
       .loops_over_read_write = true,
       .short_read_punts = true,
+      .native_bugs = {},
+      .only = nullptr,
       .allocate_scq_urings = io_allocate_scq_urings_v5_4,
       .ring_pages = ring_pages_v5_4,
       .ring_submit = io_ring_submit_v5_4,
