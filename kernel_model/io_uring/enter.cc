@@ -2,7 +2,6 @@
 #include "kernel_model/io_uring/enter.h"
 
 #include "kernel_model/core/signal.h"
-#include "kernel_model/core/syscall.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/request.h"
@@ -80,7 +79,6 @@ long io_uring_enter_v5_1(io_ring_ctx* ctx, u32 to_submit, u32 min_complete, u32 
 }
 
 long sys_io_uring_enter(unsigned fd, u32 to_submit, u32 min_complete, u32 flags, uptr sig, u64 sigsz) noexcept {
-  const SyscallFrame frame;
   KERNEL_FUNCTION;
   kernel().trace(EventKind::sys_enter_io_uring_enter, fd, to_submit, min_complete, flags);
   const auto done = [](long ret) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel_model/io_uring/register.h"
 
-#include "kernel_model/core/syscall.h"
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/profile.h"
@@ -14,9 +13,10 @@ int io_eventfd_register(io_ring_ctx* ctx, uptr arg) noexcept {
   if (ctx->cq_ev_fd != nullptr) return -EBUSY;
   s32 fd;
   if (!get_user(&fd, arg)) return -EFAULT;
-  int error = 0;
-  ctx->cq_ev_fd = eventfd_ctx_fdget(fd, &error);
-  return ctx->cq_ev_fd != nullptr ? 0 : error;
+  eventfd_ctx* const eventfd = eventfd_ctx_fdget(fd);
+  if (IS_ERR(eventfd)) return static_cast<int>(PTR_ERR(eventfd));
+  ctx->cq_ev_fd = eventfd;
+  return 0;
 }
 
 // Models fs/io_uring.c:io_eventfd_unregister() (5.4).
@@ -73,7 +73,6 @@ int __io_uring_register(io_ring_ctx* ctx, unsigned opcode, uptr arg, unsigned nr
 }  // namespace
 
 long sys_io_uring_register(unsigned fd, unsigned opcode, uptr arg, unsigned nr_args) noexcept {
-  const SyscallFrame frame;
   KERNEL_FUNCTION;
   kernel().trace(EventKind::sys_enter_io_uring_register, fd, opcode, arg, nr_args);
   const auto done = [](long ret) {

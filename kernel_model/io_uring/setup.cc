@@ -5,7 +5,6 @@
 
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kthread.h"
-#include "kernel_model/core/syscall.h"
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/profile.h"
@@ -53,7 +52,11 @@ int io_sq_thread_create(io_ring_ctx* ctx, const io_uring_params* p) noexcept {
   } else {
     ctx->sqo_thread = kthread_create(ctx->profile->sq_thread, ctx, "io_uring-sq");
   }
-  if (ctx->sqo_thread == nullptr) return -ENOMEM;
+  if (IS_ERR(ctx->sqo_thread)) {
+    const int error = static_cast<int>(PTR_ERR(ctx->sqo_thread));
+    ctx->sqo_thread = nullptr;
+    return error;
+  }
   wake_up_process(ctx->sqo_thread);
   return 0;
 }
@@ -85,9 +88,9 @@ int io_uring_get_fd(io_ring_ctx* ctx) noexcept {
   const int fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
   if (fd < 0) return fd;
   file* const file = anon_inode_getfile("[io_uring]", &io_uring_fops, ctx, O_RDWR | O_CLOEXEC);
-  if (file == nullptr) {
+  if (IS_ERR(file)) {
     put_unused_fd(static_cast<unsigned>(fd));
-    return -ENOMEM;
+    return static_cast<int>(PTR_ERR(file));
   }
   fd_install(static_cast<unsigned>(fd), file);
   return fd;
@@ -162,7 +165,6 @@ int io_alloc_workqueues_v5_1(io_ring_ctx* ctx) noexcept {
 }
 
 long sys_io_uring_setup(u32 entries, uptr params) noexcept {
-  const SyscallFrame frame;
   KERNEL_FUNCTION;
   kernel().trace(EventKind::sys_enter_io_uring_setup, entries, params);
   const auto done = [](long ret) {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The machine and the kernel as an application task of a world sees them: the policy that the ring library (uapi/ring.h) is
+// instantiated with.
+//
+//     uapi::Ring<Application> ring;          // inside a task of the world
+//     ring.queue_init(8, uapi::IORING_SETUP_SQPOLL);
+//
+// Memory operations are those of the seam, at the pages behind the task's addresses; system calls are the model's.
+#pragma once
+
+#include "kernel_model/arch/cost.h"
+#include "kernel_model/core/sched.h"
+#include "sim/world/user_memory.h"
+#include "uapi/ring.h"
+
+namespace uringsim::sim {
+
+/// What a world keeps for each of its application tasks; task_struct::application points at it.
+struct ApplicationTask {
+  UserMemory memory;
+  uptr scratch = 0;  ///< a page for arguments of system calls, mapped on first use
+  uptr scratch_next = 0;
+};
+
+/// The current task's.
+inline ApplicationTask& application_task() noexcept { return *static_cast<ApplicationTask*>(kernel::current()->application); }
+
+class Application {
+ public:
+  template <class T>
+  [[nodiscard]] T load_relaxed(u64 at) const noexcept {
+    return arch::READ_ONCE(word<T>(at, false));
+  }
+  template <class T>
+  [[nodiscard]] T load_acquire(u64 at, const char* barrier) const noexcept {
+    return arch::smp_load_acquire(word<T>(at, false), barrier);
+  }
+  template <class T>
+  [[nodiscard]] T load_plain(u64 at) const noexcept {
+    return arch::plain_load(word<T>(at, false));
+  }
+  template <class T>
+  void store_relaxed(u64 at, T value) const noexcept {
+    arch::WRITE_ONCE(word<T>(at, true), value);
+  }
+  template <class T>
+  void store_release(u64 at, T value, const char* barrier) const noexcept {
+    arch::smp_store_release(word<T>(at, true), value, barrier);
+  }
+  template <class T>
+  void store_plain(u64 at, T value) const noexcept {
+    arch::plain_store(word<T>(at, true), value);
+  }
+  void full_barrier(const char* barrier) const noexcept { arch::smp_mb(barrier); }
+
+  /// One operation, whatever the machine: an SQE is filled by one task and read by one other.
+  void write_sqe(u64 at, const uapi::io_uring_sqe& sqe) const noexcept {
+    arch::charge(arch::Cost::sqe_fill, 1);
+    uapi::io_uring_sqe* const slot = reinterpret_cast<uapi::io_uring_sqe*>(application_task().memory.at(at, sizeof(sqe), true));
+    arch::plain_range(slot, sizeof(sqe), true);
+    uapi::copy_sqe(*slot, sqe);
+  }
+  void copy_out(u64 at, const void* from, u64 bytes) const noexcept { application_task().memory.copy_to(at, from, bytes); }
+  void copy_in(void* to, u64 at, u64 bytes) const noexcept { application_task().memory.copy_from(to, at, bytes); }
+
+  /// The address of a copy of `value`, valid until the page of arguments is used up by later ones.
+  template <class T>
+  [[nodiscard]] u64 publish_argument(const T& value) const noexcept {
+    return publish(&value, sizeof(value));
+  }
+
+  [[nodiscard]] int io_uring_setup(u32 entries, uapi::io_uring_params& params) const noexcept;
+  [[nodiscard]] int io_uring_enter(int fd, u32 to_submit, u32 min_complete, u32 flags, u64 argument, u64 size) const noexcept;
+  int io_uring_register(int fd, u32 operation, u64 argument, u32 count) const noexcept;
+  [[nodiscard]] s64 mmap(int fd, u64 bytes, u64 offset) const noexcept;
+  int munmap(u64 at, u64 bytes) const noexcept;
+  int close(int fd) const noexcept;
+
+  /// Fresh zeroed memory of the application: its address, or -errno.
+  [[nodiscard]] s64 allocate(u64 bytes) const noexcept;
+
+ private:
+  template <class T>
+  [[nodiscard]] T& word(u64 at, bool write) const noexcept {
+    return *reinterpret_cast<T*>(application_task().memory.at(at, sizeof(T), write));
+  }
+  [[nodiscard]] u64 publish(const void* value, u64 bytes) const noexcept;
+};
+
+/// liburing's ring for a task of a world.
+using ApplicationRing = uapi::Ring<Application>;
+
+}  // namespace uringsim::sim
