@@ -88,9 +88,9 @@ int io_uring_get_fd(io_ring_ctx* ctx) noexcept {
   const int fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
   if (fd < 0) return fd;
   file* const file = anon_inode_getfile("[io_uring]", &io_uring_fops, ctx, O_RDWR | O_CLOEXEC);
-  if (IS_ERR(file)) {
+  if (file == nullptr) {
     put_unused_fd(static_cast<unsigned>(fd));
-    return static_cast<int>(PTR_ERR(file));
+    return -ENOMEM;
   }
   fd_install(static_cast<unsigned>(fd), file);
   return fd;
