@@ -39,6 +39,8 @@ inline void lock_release(LockWord& lock, LockKind kind, Site site = Site::here()
   Task* const task = current_task();
   if (task->access != Access::direct) [[unlikely]]
     return task->machine->unlock(lock, kind, site);
+  // A free lock is all zero in every mode: what is built directly may run counted or explored.
+  __atomic_store_n(&lock.waiters, 0, __ATOMIC_RELAXED);
   if (__atomic_exchange_n(&lock.word, 0, __ATOMIC_RELEASE) == 2) direct_unlock(lock, kind);
 }
 
