@@ -58,7 +58,13 @@ TEST_P(EveryKernel, TheSqThreadTakesWhatIsPublished) {
       ring.get_sqe().prep_nop();
       EXPECT_GE(ring.submit(), 0);
       ApplicationRing::Cqe cqe;
-      ASSERT_EQ(ring.wait_cqe(&cqe), 0);
+      // 5.1 does not wait on such a ring: what its enter returns there is left over from an error path.
+      const int waited = ring.wait_cqe(&cqe);
+      if (GetParam() == &kernel::v5_1 && waited == -ENXIO) {
+        while (ring.peek_cqe(&cqe) != 0) arch::machine().poll_pass(arch::Site::here());
+      } else {
+        ASSERT_EQ(waited, 0);
+      }
       ring.cqe_seen(cqe);
       seen++;
     }
