@@ -171,6 +171,8 @@ class Machine {
   /// A choice among 0..options-1 that belongs to the world, not to a task (which completion comes first, whether a fault
   /// strikes). Explored exhaustively when exploring; drawn from random() otherwise.
   [[nodiscard]] virtual u32 choose(u32 options, const char* what) noexcept = 0;
+  /// The current task has set up what it needs: a run that is to be explored begins here. Engines that do not explore ignore it.
+  virtual void ready() noexcept {}
   /// Something is wrong with the model's world itself (BUG_ON, WARN_ON, use after free): recorded as a violation that names
   /// `what`. Does not return if `fatal`.
   virtual void report(const char* what, bool fatal, Site site) noexcept = 0;

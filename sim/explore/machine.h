@@ -122,7 +122,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   [[nodiscard]] u32 choose(u32 options, const char* what) noexcept final;
   void report(const char* what, bool fatal, arch::Site site) noexcept final;
   /// With Program::warm_up(): the current task is where executions begin. Returns when the first one lets it run.
-  void ready() noexcept;
+  void ready() noexcept override;
 
  protected:
   explicit OperationalMachine(const MachineOptions& options);

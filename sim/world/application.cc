@@ -14,6 +14,14 @@ namespace uringsim::sim {
 
 static_assert(uapi::System<Application>);
 
+void stay() noexcept {
+  application_task().finished = true;
+  for (;;) {
+    kernel::__set_current_state(kernel::TASK_UNINTERRUPTIBLE);
+    kernel::schedule();
+  }
+}
+
 u64 Application::publish(const void* value, u64 bytes) const noexcept {
   ApplicationTask& task = application_task();
   if (task.scratch == 0) {

@@ -20,10 +20,15 @@ struct ApplicationTask {
   UserMemory memory;
   uptr scratch = 0;  ///< a page for arguments of system calls, mapped on first use
   uptr scratch_next = 0;
+  bool finished = false;  ///< see stay()
 };
 
 /// The current task's.
 inline ApplicationTask& application_task() noexcept { return *static_cast<ApplicationTask*>(kernel::current()->application); }
+
+/// The program has done what it is about and stays as it is, ring and all: how a program to be explored ends, so that teardown is a
+/// program of its own. Does not return.
+[[noreturn]] void stay() noexcept;
 
 class Application {
  public:
