@@ -229,7 +229,39 @@ const std::vector<LeftOver>& OperationalMachine::left_over() {
 
 // ---- scheduling --------------------------------------------------------------------------------------------------------
 
+// Set-up has no choices: applications go first, kernel threads only where every application waits for something. It is over when
+// each application is ready or cannot go on; a kernel thread that nobody had to wait for has not even begun by then.
+u32 OperationalMachine::pick_warming() noexcept {
+  while (++points_ <= options_.max_points) {
+    if (drains_ != 0) {
+      drained(static_cast<u32>(__builtin_ctzll(drains_)));
+      continue;
+    }
+    u64 applications = 0;
+    bool waiting = false;
+    for (u32 i = 0; i < tasks_; i++) {
+      const TaskRecord& task = records_[i];
+      if (task.ended || task.service || task.kernel_thread) continue;
+      if ((runnable_ & bit(i)) != 0)
+        applications |= bit(i);
+      else
+        waiting = waiting || (task.blocked != Blocked::no && task.blocked != Blocked::not_woken);
+    }
+    const u64 next = applications != 0 ? applications : waiting ? runnable_ : 0;
+    if (next != 0) return current_ != kNobody && (next & bit(current_)) != 0 ? current_ : static_cast<u32>(__builtin_ctzll(next));
+    if (!waiting || !time_moves_) {
+      end_ = End::complete;
+      return kNobody;
+    }
+    move_time(current_);
+  }
+  end_ = End::cut;
+  return kNobody;
+}
+
 u32 OperationalMachine::pick() noexcept {
+  if (warming_) [[unlikely]]
+    return pick_warming();
   for (;;) {
     if (++points_ > options_.max_points || ((points_ & 63) == 0 && nearly_full())) [[unlikely]] {
       end_ = End::cut;
@@ -244,12 +276,7 @@ u32 OperationalMachine::pick() noexcept {
       }
       return static_cast<u32>(__builtin_ctzll(runnable_));
     }
-    if (warming_)
-      action = drains_ != 0                                              ? choices.at(Choices::bits(runnable_))
-               : current_ != kNobody && (runnable_ & bit(current_)) != 0 ? run_action(current_)
-                                                                         : choices.at(0);
-    else
-      action = choices.count() == 1 ? choices.at(0) : strategy_->action(choices);
+    action = choices.count() == 1 ? choices.at(0) : strategy_->action(choices);
     if (action < kMaxTasks) return action;
     if (action == kStop) {
       end_ = End::stopped;
@@ -366,6 +393,7 @@ void OperationalMachine::spawn(arch::Task& task, void (*entry)(void*), void* arg
   const u32 id = add_record(task, entry, argument, stack);
   TaskRecord& record = records_[id];
   record.cpu = options.cpu;
+  record.kernel_thread = options.kernel_thread;
   record.state = state;
   *state = arch::TASK_UNINTERRUPTIBLE;
   if (outside()) return;

@@ -148,6 +148,7 @@ class OperationalMachine : public arch::Machine, private Ending {
     bool begun = false;
     bool ended = false;
     bool service = false;  ///< an interrupt context: it is not left over
+    bool kernel_thread = false;
     int cpu = -1;
     u32 spin_depth = 0;
     u32 joins = kNobody;
@@ -349,6 +350,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   void execute() noexcept;
   void put_back_memory() noexcept;
   u32 pick() noexcept;
+  u32 pick_warming() noexcept;
   void switch_to(u32 next) noexcept;
   void end_task() noexcept;
   void drained(u32 task) noexcept;
