@@ -33,10 +33,11 @@ io_kiocb* io_get_deferred_req(io_ring_ctx* ctx) noexcept {
 
 // Models fs/io_uring.c:__io_commit_cqring() (5.4), io_commit_cqring() (5.1).
 void __io_commit_cqring(io_ring_ctx* ctx) noexcept {
-  if (ctx->cached_cq_tail == READ_ONCE(*ctx->rings.cq_tail)) return;
+  const u32 tail = data_race(ctx->cached_cq_tail);
+  if (tail == READ_ONCE(*ctx->rings.cq_tail)) return;
   // Orders the CQEs' stores before the tail: an application that acquires the tail sees whole entries.
-  smp_store_release(*ctx->rings.cq_tail, ctx->cached_cq_tail, "io_commit_cqring.cq_tail");
-  ctx->kernel_->trace(EventKind::cq_tail, ctx->id, ctx->cached_cq_tail);
+  smp_store_release(*ctx->rings.cq_tail, tail, "io_commit_cqring.cq_tail");
+  ctx->kernel_->trace(EventKind::cq_tail, ctx->id, tail);
   // The barrier in wq_has_sleeper pairs with the one after poll_wait in io_uring_poll: either the poller sees the tail, or we
   // see the poller.
   if (wq_has_sleeper(&ctx->cq_wait, "io_commit_cqring.cq_wait")) wake_up_interruptible(&ctx->cq_wait);
@@ -61,7 +62,7 @@ void io_commit_cqring(io_ring_ctx* ctx) noexcept {
 }
 
 io_uring_cqe* io_get_cqring(io_ring_ctx* ctx) noexcept {
-  const u32 tail = ctx->cached_cq_tail;
+  const u32 tail = data_race(ctx->cached_cq_tail);
   // The CQE's stores stay after this load by control dependency, so that no entry is overwritten before the application gave
   // it back.
   if (tail - READ_ONCE(*ctx->rings.cq_head) == data_race(*ctx->rings.cq_ring_entries)) return nullptr;
@@ -76,7 +77,9 @@ void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 cflags) 
     WRITE_ONCE(cqe->user_data, user_data);
     WRITE_ONCE(cqe->res, static_cast<s32>(res));
     WRITE_ONCE(cqe->flags, cflags);
-    ctx->kernel_->trace(EventKind::cqe_posted, ctx->id, ctx->cached_cq_tail - 1, user_data, static_cast<s32>(res), cflags);
+    if (ctx->kernel_->trace.enabled())
+      ctx->kernel_->trace(EventKind::cqe_posted, ctx->id, data_race(ctx->cached_cq_tail) - 1, user_data, static_cast<s32>(res),
+                          cflags);
     return;
   }
   u32 lost;

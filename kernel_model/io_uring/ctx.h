@@ -81,10 +81,10 @@ struct io_ring_ctx {
   u32 flags = 0;    ///< IORING_SETUP_*
   bool account_mem = false;
 
-  u32 cached_sq_head = 0;  ///< submitter: uring_lock, or the SQ thread alone
+  u32 cached_sq_head = 0;  ///< submitter (uring_lock, or the SQ thread alone); shared word: io_uring_poll looks
   u32 sq_entries = 0, sq_mask = 0;
   u64 sq_thread_idle = 0;     ///< jiffies
-  u32 cached_sq_dropped = 0;  ///< submitter
+  u32 cached_sq_dropped = 0;  ///< submitter; shared word: io_sequence_defer looks
   shared_list defer_list;     ///< completion_lock; looked at without
   list_head timeout_list;     ///< completion_lock
 
@@ -95,7 +95,7 @@ struct io_ring_ctx {
   completion sqo_thread_started;  ///< 5.4
   u32 sqo_stop = 0;               ///< 5.1: shared word
 
-  u32 cached_cq_tail = 0;       ///< completion_lock; looked at without
+  u32 cached_cq_tail = 0;       ///< completion_lock; shared word: io_sequence_defer and io_uring_poll look
   atomic_t cached_cq_overflow;  ///< 5.4
   u32 cq_entries = 0, cq_mask = 0;
   wait_queue_head_t cq_wait;        ///< poll and epoll on the ring

@@ -12,12 +12,12 @@ namespace uringsim::kernel {
 
 u32 io_sqring_entries(io_ring_ctx* ctx) noexcept {
   // Pairs with the application's release of the tail: the SQEs behind it are whole.
-  return smp_load_acquire(*ctx->rings.sq_tail, "io_sqring_entries.sq_tail") - ctx->cached_sq_head;
+  return smp_load_acquire(*ctx->rings.sq_tail, "io_sqring_entries.sq_tail") - data_race(ctx->cached_sq_head);
 }
 
 bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
   KERNEL_FUNCTION;
-  const u32 head = ctx->cached_sq_head;
+  const u32 head = data_race(ctx->cached_sq_head);
   if (head == smp_load_acquire(*ctx->rings.sq_tail, "io_get_sqring.sq_tail")) return false;
 
   const u32 index = READ_ONCE(ctx->rings.sq_array[head & ctx->sq_mask]);
@@ -30,7 +30,8 @@ bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
     return true;
   }
 
-  const u32 dropped = ctx->profile->dropped_in_ring ? data_race(*ctx->rings.sq_dropped) + 1 : ctx->cached_sq_dropped + 1;
+  const u32 dropped =
+      ctx->profile->dropped_in_ring ? data_race(*ctx->rings.sq_dropped) + 1 : data_race(ctx->cached_sq_dropped) + 1;
   WRITE_ONCE(ctx->cached_sq_dropped, dropped);
   WRITE_ONCE(*ctx->rings.sq_dropped, dropped);
   ctx->kernel_->trace(EventKind::sqe_dropped, ctx->id, head, index, dropped);
@@ -39,10 +40,11 @@ bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
 
 void io_commit_sqring(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
-  if (ctx->cached_sq_head == READ_ONCE(*ctx->rings.sq_head)) return;
+  const u32 head = data_race(ctx->cached_sq_head);
+  if (head == READ_ONCE(*ctx->rings.sq_head)) return;
   // After this the application may write new SQEs over those we read.
-  smp_store_release(*ctx->rings.sq_head, ctx->cached_sq_head, "io_commit_sqring.sq_head");
-  ctx->kernel_->trace(EventKind::sq_head, ctx->id, ctx->cached_sq_head);
+  smp_store_release(*ctx->rings.sq_head, head, "io_commit_sqring.sq_head");
+  ctx->kernel_->trace(EventKind::sq_head, ctx->id, head);
 }
 
 namespace {

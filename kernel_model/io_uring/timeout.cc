@@ -83,10 +83,10 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 count, u32* span) noexcept 
     if ((nxt->flags & REQ_F_TIMEOUT_NOSEQ) != 0) continue;
 
     // Sums may pass 32 bits, hence the wider type; the head may wrap once while a timeout waits.
-    s64 tmp = s64{ctx->cached_sq_head} + count - 1;
+    s64 tmp = s64{data_race(ctx->cached_sq_head)} + count - 1;
     const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
     const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;
-    if (ctx->cached_sq_head < nxt_sq_head) tmp += UINT_MAX;
+    if (data_race(ctx->cached_sq_head) < nxt_sq_head) tmp += UINT_MAX;
     if (tmp > tmp_nxt) break;
 
     (*span)++;
@@ -118,7 +118,7 @@ int io_timeout(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
     spin_lock_irq(&ctx->completion_lock);
     list_add(&req->list, ctx->timeout_list.prev);
   } else {
-    req->sequence = ctx->cached_sq_head + count - 1;
+    req->sequence = data_race(ctx->cached_sq_head) + count - 1;
     req->submit.sequence = count;  // kept for io_timeout_position()
     spin_lock_irq(&ctx->completion_lock);
     u32 span = 0;
