@@ -11,14 +11,41 @@
 namespace uringsim::kernel {
 
 /// X(name, "id", "what it does wrong", "affected", "fixed by")
-#define URINGSIM_BUGS(X)                                                                                                        \
-  X(sqpoll_need_wakeup_missing_mb_51rc, "sqpoll-need-wakeup-missing-mb-51rc",                                                   \
-    "the SQ thread has no full barrier between setting NEED_WAKEUP and its last look at the SQ tail", "5.1-rc", "0d7bae69c574") \
-  X(sqpoll_flag_set_after_last_check, "sqpoll-flag-set-after-last-check",                                                       \
-    "the SQ thread sets NEED_WAKEUP after its last look at the SQ tail and sleeps", "5.10 to 5.12", "5.13-rc1")                 \
-  X(sqpoll_need_wakeup_barrier_dropped_58, "sqpoll-need-wakeup-barrier-dropped-58",                                             \
-    "NEED_WAKEUP is set under a lock, which is not a barrier against the look at the SQ tail that follows", "5.8 to 5.17",      \
-    "649bb75d19c9")
+// clang-format off
+#define URINGSIM_BUGS(X)                                                                                                         \
+  X(sqpoll_need_wakeup_missing_mb_51rc, "sqpoll-need-wakeup-missing-mb-51rc",                                                    \
+    "the SQ thread has no full barrier between setting NEED_WAKEUP and its last look at the SQ tail", "5.1-rc", "0d7bae69c574")  \
+  X(sqpoll_flag_set_after_last_check, "sqpoll-flag-set-after-last-check",                                                        \
+    "the SQ thread sets NEED_WAKEUP after its last look at the SQ tail and sleeps", "5.10 to 5.12", "5.13-rc1")                  \
+  X(sqpoll_need_wakeup_barrier_dropped_58, "sqpoll-need-wakeup-barrier-dropped-58",                                              \
+    "NEED_WAKEUP is set under a lock, which is not a barrier against the look at the SQ tail that follows", "5.8 to 5.17", "649bb75d19c9") \
+  X(sqpoll_link_split_batch, "sqpoll-link-split-batch",                                                                          \
+    "the SQ thread submits eight SQEs at a time and cuts chains that reach over the eighth", "5.3 to 5.4-rc", "fb5ccc98782f")    \
+  X(sqpoll_wakeup_and_getevents_exclusive, "sqpoll-wakeup-and-getevents-exclusive",                                              \
+    "enter on an SQPOLL ring returns after the wakeup and never waits", "5.1 to 5.3", "5.4-rc1")                                 \
+  X(sq_park_before_prepare_wait, "sq-park-before-prepare-wait",                                                                  \
+    "before it sleeps the SQ thread looks whether to stop, not whether to park, and the closer parks it first", "5.1", "5.2-rc1") \
+  X(sq_stop_before_thread_runs, "sq-stop-before-thread-runs",                                                                    \
+    "the closer parks and stops the SQ thread without knowing that it has begun", "5.1 to 5.2", "a4c0b3decb33")                  \
+  X(register_quiesce_vs_enter_deadlock, "register-quiesce-vs-enter-deadlock",                                                    \
+    "register waits for every reference with uring_lock held, which enter wants while it holds one", "5.1-rc", "b19062a56726")   \
+  X(cq_overflow_counter_race, "cq-overflow-counter-race",                                                                        \
+    "cq_overflow is counted in the ring, where the application can write it", "5.1 to 5.3", "5.4")                               \
+  X(timeout_counts_other_timeouts, "timeout-counts-other-timeouts",                                                              \
+    "a timeout that fires counts as a completion for those that wait for a number of them", "5.4 to 5.6", "5.7")                 \
+  X(timeout_insert_same_sequence, "timeout-insert-same-sequence",                                                                \
+    "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
+  X(drain_link_order_broken, "drain-link-order-broken",                                                                          \
+    "while a drain waits the members of a chain are deferred one by one, and all run when it ends", "5.3-rc", "5.3")             \
+  X(iopoll_holds_mutex_vs_worker, "iopoll-holds-mutex-vs-worker",                                                                \
+    "a poller keeps uring_lock while it waits for a request that a worker needs the lock to issue", "5.1 to 5.2", "500f9fbadef8") \
+  X(iopoll_spins_with_cqe_ready, "iopoll-spins-with-cqe-ready",                                                                  \
+    "a poller does not look whether the CQE that it waits for is there already", "5.1 to 5.2", "a3a0e43fd770")                   \
+  X(iopoll_exit_not_reaped, "iopoll-exit-not-reaped",                                                                            \
+    "the ring's release polls once, and a worker may issue another request after that", "5.1 to 5.8-rc1", "5.8-rc2")             \
+  X(iopoll_sqpoll_inflight_zeroed, "iopoll-sqpoll-inflight-zeroed",                                                              \
+    "the SQ thread forgets requests that a worker has not put on the poll list yet, and sleeps", "5.1 to 5.5", "bdcd3eab2a9a")
+// clang-format on
 
 enum class Bug : u8 {
 #define X(name, id, what, affected, fixed) name,

@@ -83,7 +83,7 @@ void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 cflags) 
     return;
   }
   u32 lost;
-  if (ctx->profile->overflow_in_ring)
+  if (ctx->profile->overflow_in_ring || ctx->has(Bug::cq_overflow_counter_race))
     lost = READ_ONCE(*ctx->rings.cq_overflow) + 1;
   else
     lost = static_cast<u32>(atomic_inc_return(&ctx->cached_cq_overflow));

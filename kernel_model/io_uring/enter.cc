@@ -2,6 +2,7 @@
 #include "kernel_model/io_uring/enter.h"
 
 #include "kernel_model/core/signal.h"
+#include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/request.h"
@@ -28,6 +29,7 @@ long io_uring_enter_v5_4(io_ring_ctx* ctx, u32 to_submit, u32 min_complete, u32 
   if ((ctx->flags & uapi::IORING_SETUP_SQPOLL) != 0) {
     io_sq_wakeup(ctx, flags);
     submitted = static_cast<int>(to_submit);  // whatever the thread makes of it
+    if (ctx->has(Bug::sqpoll_wakeup_and_getevents_exclusive)) return submitted;
   } else if (to_submit != 0) {
     if (to_submit > ctx->sq_entries) to_submit = ctx->sq_entries;
     mutex_lock(&ctx->uring_lock);
@@ -54,7 +56,12 @@ long io_uring_enter_v5_1(io_ring_ctx* ctx, u32 to_submit, u32 min_complete, u32 
   if ((ctx->flags & uapi::IORING_SETUP_SQPOLL) != 0) {
     io_sq_wakeup(ctx, flags);
     const int submitted = static_cast<int>(to_submit);
-    return submitted != 0 ? submitted : -ENXIO;
+    if (ctx->has(Bug::sqpoll_wakeup_and_getevents_exclusive)) return submitted != 0 ? submitted : -ENXIO;
+    long waited = 0;
+    if ((flags & uapi::IORING_ENTER_GETEVENTS) != 0)
+      waited = ctx->profile->cqring_wait(ctx, static_cast<int>(min_complete < ctx->cq_entries ? min_complete : ctx->cq_entries),
+                                         sig, sigsz);
+    return submitted != 0 ? submitted : waited;
   }
   int submitted = 0;
   long ret = 0;

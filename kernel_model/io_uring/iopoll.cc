@@ -91,9 +91,9 @@ int io_iopoll_check_v5_4(io_ring_ctx* ctx, unsigned* nr_events, long min) noexce
   mutex_lock(&ctx->uring_lock);
   do {
     // Events that are there already may be all that the caller can get (errors, say): never spin over them.
-    if (io_cqring_events(ctx) != 0) break;
+    if (!ctx->has(Bug::iopoll_spins_with_cqe_ready) && io_cqring_events(ctx) != 0) break;
     // The worker that issues what we poll for needs the lock: give it a chance now and then.
-    if ((++iters & 7) == 0) {
+    if ((++iters & 7) == 0 && !ctx->has(Bug::iopoll_holds_mutex_vs_worker)) {
       mutex_unlock(&ctx->uring_lock);
       mutex_lock(&ctx->uring_lock);
     }
@@ -112,6 +112,7 @@ int io_iopoll_check_v5_1(io_ring_ctx* ctx, unsigned* nr_events, long min) noexce
   KERNEL_FUNCTION;
   int ret = 0;
   do {
+    if (!ctx->has(Bug::iopoll_spins_with_cqe_ready) && io_cqring_events(ctx) != 0) break;
     const long tmin = static_cast<long>(*nr_events) < min ? min - static_cast<long>(*nr_events) : 0;
     ret = ctx->profile->iopoll_getevents(ctx, nr_events, tmin);
     if (ret <= 0) break;

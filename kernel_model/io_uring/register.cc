@@ -59,9 +59,10 @@ int __io_uring_register(io_ring_ctx* ctx, unsigned opcode, uptr arg, unsigned nr
 
   // A task inside enter may need the lock to get out: waiting with it would be a deadlock. New references do not come in
   // any more, so letting go of it is safe.
-  mutex_unlock(&ctx->uring_lock);
+  const bool keep_lock = ctx->has(Bug::register_quiesce_vs_enter_deadlock);
+  if (!keep_lock) mutex_unlock(&ctx->uring_lock);
   wait_for_completion(&ctx->ctx_done);
-  mutex_lock(&ctx->uring_lock);
+  if (!keep_lock) mutex_lock(&ctx->uring_lock);
 
   const int ret = io_register_op(ctx, opcode, arg, nr_args);
 

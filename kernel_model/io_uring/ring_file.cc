@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/cq_ring.h"
@@ -138,7 +139,11 @@ void io_ring_ctx_wait_and_kill(io_ring_ctx* ctx) noexcept {
   io_kill_timeouts(ctx);
   io_poll_remove_all(ctx);
   io_iopoll_reap_events(ctx);
-  wait_for_completion(&ctx->ctx_done);
+  if (ctx->has(Bug::iopoll_exit_not_reaped)) {
+    wait_for_completion(&ctx->ctx_done);
+  } else {  // as from 5.8: workers may issue more while we wait
+    while (wait_for_completion_timeout(&ctx->ctx_done, HZ() / 20) == 0) io_iopoll_reap_events(ctx);
+  }
   io_ring_ctx_free(ctx);
 }
 

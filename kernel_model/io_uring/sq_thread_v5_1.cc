@@ -72,7 +72,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
       if (!ctx->has(Bug::sqpoll_need_wakeup_missing_mb_51rc)) smp_mb("io_sq_thread.need_wakeup");
 
       if (!io_get_sqring(ctx, &sqes[0])) {
-        if (kthread_should_stop()) {
+        if (kthread_should_stop() || (!ctx->has(Bug::sq_park_before_prepare_wait) && kthread_should_park())) {
           finish_wait(&ctx->sqo_wait, &wait);
           break;
         }

@@ -18,11 +18,12 @@ namespace {
 u32 io_sq_thread_reap(io_ring_ctx* ctx, u32 inflight) noexcept {
   unsigned nr_events = 0;
   if ((ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0) {
-    // inflight counts what was submitted at most; with nothing on the poll list there is nothing to poll for.
+    // inflight counts what was submitted at most; with nothing on the poll list there is nothing to poll for, unless a worker is
+    // about to put something there (which 5.4 forgets).
     mutex_lock(&ctx->uring_lock);
     if (!list_empty(&ctx->poll_list))
       ctx->profile->iopoll_getevents(ctx, &nr_events, 0);
-    else
+    else if (ctx->has(Bug::iopoll_sqpoll_inflight_zeroed) || shared_list_empty(&ctx->task_list))
       inflight = 0;
     mutex_unlock(&ctx->uring_lock);
   } else {
@@ -80,7 +81,7 @@ int io_sq_thread_v5_4(void* data) noexcept {
 
       to_submit = io_sqring_entries(ctx);
       if (to_submit == 0) {
-        if (kthread_should_park()) {
+        if (ctx->has(Bug::sq_park_before_prepare_wait) ? kthread_should_stop() : kthread_should_park()) {
           finish_wait(&ctx->sqo_wait, &wait);
           break;
         }
@@ -97,6 +98,7 @@ int io_sq_thread_v5_4(void* data) noexcept {
 
     const bool mm_fault = !mm.take();
     if (to_submit > ctx->sq_entries) to_submit = ctx->sq_entries;
+    if (ctx->has(Bug::sqpoll_link_split_batch) && to_submit > IO_IOPOLL_BATCH) to_submit = IO_IOPOLL_BATCH;
     ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, to_submit);
     inflight += static_cast<u32>(io_submit_sqes_v5_4(ctx, to_submit, mm.held(), mm_fault));
     io_commit_sqring(ctx);
@@ -113,7 +115,7 @@ void io_sq_thread_stop_v5_4(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   if (ctx->sqo_thread == nullptr) return;
   // A thread that was stopped before it ran would never have called complete(), nor seen that it should park.
-  wait_for_completion(&ctx->sqo_thread_started);
+  if (!ctx->has(Bug::sq_stop_before_thread_runs)) wait_for_completion(&ctx->sqo_thread_started);
   kthread_park(ctx->sqo_thread);
   kthread_stop(ctx->sqo_thread);
   ctx->sqo_thread = nullptr;

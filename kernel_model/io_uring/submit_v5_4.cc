@@ -147,6 +147,10 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
     return;
   }
 
+  if (ctx->has(Bug::drain_link_order_broken) && !shared_list_empty(&ctx->defer_list)) {
+    io_queue_sqe(ctx, req, s);
+    return;
+  }
   if (*link != nullptr) {
     // Runs once the one before is done.
     req->submit = *s;

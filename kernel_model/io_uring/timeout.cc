@@ -63,7 +63,7 @@ hrtimer_restart io_timeout_fn(hrtimer* timer) noexcept {
                            Site::here());
   // This completion takes a CQE that those before it did not count.
   for (list_head* pos = req->list.prev; pos != &ctx->timeout_list && pos != &req->list; pos = pos->prev)
-    list_entry(pos, io_kiocb, list)->sequence++;
+    if (!ctx->has(Bug::timeout_counts_other_timeouts)) list_entry(pos, io_kiocb, list)->sequence++;
   list_del(&req->list);
   io_cqring_fill_event(ctx, req->user_data, -ETIME);
   io_commit_cqring(ctx);
@@ -89,6 +89,7 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 count, u32* span) noexcept 
     if (data_race(ctx->cached_sq_head) < nxt_sq_head) tmp += UINT_MAX;
     if (tmp > tmp_nxt) break;
 
+    if (ctx->has(Bug::timeout_insert_same_sequence)) continue;
     (*span)++;
     nxt->sequence++;
   }

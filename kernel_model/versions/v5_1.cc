@@ -26,7 +26,11 @@ constinit const io_uring_profile v5_1 = {
     .opcode_read_again = true,
     .prep_is_kept = true,
     .blocks_inline = true,
-    .native_bugs = {},
+    .native_bugs = BugSet{}
+                       .with(Bug::sqpoll_wakeup_and_getevents_exclusive)
+                       .with(Bug::sq_park_before_prepare_wait)
+                       .with(Bug::iopoll_spins_with_cqe_ready)
+                       .with(Bug::iopoll_exit_not_reaped),
     .only = nullptr,
     .allocate_scq_urings = io_allocate_scq_urings_v5_1,
     .ring_pages = ring_pages_v5_1,

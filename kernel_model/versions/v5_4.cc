@@ -27,7 +27,7 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .cancels_work_at_exit = true,
       .loops_over_read_write = true,
       .short_read_punts = true,
-      .native_bugs = {},
+      .native_bugs = BugSet{}.with(Bug::iopoll_exit_not_reaped).with(Bug::iopoll_sqpoll_inflight_zeroed),
       .only = nullptr,
       .allocate_scq_urings = io_allocate_scq_urings_v5_4,
       .ring_pages = ring_pages_v5_4,
@@ -56,7 +56,8 @@ constinit const io_uring_profile v5_10 = [] {
   profile.reference = "5.10.89";
   profile.only = "io_sq_thread";
   profile.sq_thread = io_sq_thread_v5_10;
-  profile.native_bugs = BugSet{}.with(Bug::sqpoll_flag_set_after_last_check).with(Bug::sqpoll_need_wakeup_barrier_dropped_58);
+  profile.native_bugs =
+      profile.native_bugs.with(Bug::sqpoll_flag_set_after_last_check).with(Bug::sqpoll_need_wakeup_barrier_dropped_58);
   return profile;
 }();
 
