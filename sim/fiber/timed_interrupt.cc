@@ -41,15 +41,14 @@ Interrupt* take_interrupt(TimedProcessor& on) noexcept {
 
 void TimedMachine::timer_start(Timer& timer, u64 due) noexcept {
   if (timer.armed) timer_cancel(timer);
-  arch::current_task()->effects++;
+  note_effect();
   const auto cpu = static_cast<unsigned>(current_cpu());
   timer.due = due;
   timer.armed = true;
   timer.engine[3] = reinterpret_cast<void*>(static_cast<uintptr_t>(cpu) + 1);
   const u64 at = std::max(due, caller_clock());
   timers_.insert(timer, at);
-  arch::Task* const caller = arch::current_task();
-  caller->deadline = std::min(caller->deadline, at);
+  let_others_catch_up(at);
 }
 
 /// `timer`, which has left the queue of those to come, joins the due ones of its processor.
@@ -66,7 +65,7 @@ int TimedMachine::timer_cancel(Timer& timer) noexcept {
   for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
     if (processors_[cpu].running_timer == &timer) return -1;
   if (!timer.armed) return 0;
-  arch::current_task()->effects++;
+  note_effect();
   if (!timers_.remove(timer)) unlink(processors_[reinterpret_cast<uintptr_t>(timer.engine[3]) - 1], timer);
   disarm(timer);
   return 1;
@@ -74,7 +73,7 @@ int TimedMachine::timer_cancel(Timer& timer) noexcept {
 
 void TimedMachine::raise(Interrupt& interrupt) noexcept {
   if (interrupt.engine[1] != nullptr) return;  // pending already
-  arch::current_task()->effects++;
+  note_effect();
   TimedProcessor& on = processors_[static_cast<unsigned>(current_cpu())];
   interrupt.engine[0] = nullptr;
   interrupt.engine[1] = &on;
@@ -105,7 +104,7 @@ void TimedMachine::start_interrupt(TimedProcessor& on, u64 at) noexcept {
   on.interrupt_began = context.task->clock;
   on.interrupt_waited = 0;
   on.victim = on.running;
-  arch::current_task()->deadline = 0;
+  let_others_catch_up();
 }
 
 /// Nothing is pending any more: the time that it took is the interrupted task's loss.

@@ -72,7 +72,7 @@ RunResult TimedMachine::run(std::span<arch::Task* const> until, u64 time_limit) 
 
 void TimedMachine::request_stop() noexcept {
   stop_requested_ = true;
-  if (TimedTask* const task = self(); task != nullptr) task->task->deadline = 0;
+  let_others_catch_up();
 }
 
 TimedTask& TimedMachine::stop(RunEnd end) noexcept {
@@ -92,6 +92,16 @@ void TimedMachine::settle(TimedTask& task) noexcept {
 
 /// The machine itself changed something that a poller might see.
 void TimedMachine::stir() noexcept { world_++; }
+
+/// The caller, if it is a task, had an effect that a poller might see.
+void TimedMachine::note_effect() noexcept {
+  if (TimedTask* const task = self(); task != nullptr) task->task->effects++;
+}
+
+/// The caller, if it is a task, has changed what is due: it stops at its next operation at or after clock `from`.
+void TimedMachine::let_others_catch_up(u64 from) noexcept {
+  if (TimedTask* const task = self(); task != nullptr) task->task->deadline = std::min(task->task->deadline, from);
+}
 
 void TimedMachine::due() noexcept {
   if (TimedTask* const task = self(); task != nullptr) go_on(*task);
@@ -310,10 +320,9 @@ bool TimedMachine::schedule(u64 deadline) noexcept {
 
 bool TimedMachine::wake(arch::Task& task, u32 mask) noexcept {
   auto* const part = static_cast<TimedTask*>(task.engine);
-  arch::Task* const caller = arch::current_task();
-  caller->clock += caller->memory_cost;
+  if (TimedTask* const caller = self(); caller != nullptr) caller->task->clock += caller->task->memory_cost;
   if (part == nullptr || (part->state & mask) == 0) return false;
-  caller->effects++;
+  note_effect();
   part->state = arch::TASK_RUNNING;
   if (part->where != Whereabouts::blocked || part->joins != nullptr) return true;
   sleepers_.remove(*part);
@@ -355,12 +364,12 @@ void TimedMachine::charge(arch::Cost what, u64 units) noexcept {
 }
 
 u64 TimedMachine::random() noexcept {
-  arch::current_task()->effects++;
+  note_effect();
   return random_.next();
 }
 
 u32 TimedMachine::choose(u32 options, const char*) noexcept {
-  arch::current_task()->effects++;
+  note_effect();
   return options > 1 ? random_.below(options) : 0;
 }
 

@@ -167,6 +167,8 @@ class TimedMachine final : public arch::Machine {
   void run_event() noexcept;
   void settle(TimedTask& task) noexcept;
   void stir() noexcept;
+  void note_effect() noexcept;
+  void let_others_catch_up(u64 from = 0) noexcept;
   static void task_entry(void* argument);
 
   // timed_schedule.cc: who is on which processor

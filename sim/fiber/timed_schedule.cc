@@ -40,7 +40,7 @@ void TimedMachine::make_ready(TimedTask& task, u64 at) noexcept {
     if (virtual_difference(on.running->virtual_time(), task.virtual_time()) > static_cast<s64>(options_.wakeup_granularity))
       on.resched = true;
   }
-  arch::current_task()->deadline = 0;  // whoever did this must let the woken one catch up
+  let_others_catch_up();
 }
 
 void TimedMachine::enqueue(TimedProcessor& on, TimedTask& task, u64 at) noexcept {
