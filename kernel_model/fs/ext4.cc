@@ -114,16 +114,15 @@ bool ext4_overwrite_io(const inode* inode, s64 position, u64 bytes) noexcept {
 s64 ext4_direct_IO_read(kiocb* iocb, iov_iter* iter) noexcept {
   inode* const host = file_inode(iocb->ki_filp);
   if (iocb->ki_pos >= i_size_read(host)) return 0;
-  // Divergence: Linux takes the lock shared; readers exclude each other here for the time of the submission.
   if ((iocb->ki_flags & IOCB_NOWAIT) != 0) {
-    if (!inode_trylock(host)) return -EAGAIN;
+    if (!inode_trylock_shared(host)) return -EAGAIN;
   } else {
-    inode_lock(host);
+    inode_lock_shared(host);
   }
   s64 ret =
       filemap_write_and_wait_range(host->i_mapping, iocb->ki_pos, iocb->ki_pos + static_cast<s64>(iov_iter_count(iter)) - 1);
   if (ret == 0) ret = blockdev_direct_IO(iocb, iter);
-  inode_unlock(host);
+  inode_unlock_shared(host);
   return ret;
 }
 

@@ -14,6 +14,7 @@
 #include "kernel_model/core/task_work.h"
 #include "kernel_model/core/uio.h"
 #include "kernel_model/core/wait.h"
+#include "kernel_model/fs/inode_lock.h"
 
 namespace uringsim::kernel {
 
@@ -90,7 +91,7 @@ struct inode {
   s64 i_size = 0;  ///< shared word: i_size_read, i_size_write
   refcount_t i_count;
   u32 i_nlink = 1;
-  rw_semaphore i_rwsem;  ///< inode_lock()
+  inode_rwsem i_rwsem;  ///< inode_lock()
   const file_operations* i_fop = nullptr;
   void (*evict)(inode*) = nullptr;     ///< i_count reached zero: release what i_private and i_mapping hold
   address_space* i_mapping = nullptr;  ///< of files with a page cache
@@ -113,9 +114,14 @@ struct super_block {
 
 inline s64 i_size_read(const inode* inode, Site site = Site::here()) noexcept { return READ_ONCE(inode->i_size, site); }
 inline void i_size_write(inode* inode, s64 size, Site site = Site::here()) noexcept { WRITE_ONCE(inode->i_size, size, site); }
-inline void inode_lock(inode* inode, Site site = Site::here()) noexcept { down_write(&inode->i_rwsem, site); }
-inline void inode_unlock(inode* inode, Site site = Site::here()) noexcept { up_write(&inode->i_rwsem, site); }
-inline bool inode_trylock(inode* inode, Site site = Site::here()) noexcept { return down_write_trylock(&inode->i_rwsem, site); }
+inline void inode_lock(inode* inode, Site site = Site::here()) noexcept { inode_rwsem_lock(&inode->i_rwsem, site); }
+inline void inode_unlock(inode* inode, Site site = Site::here()) noexcept { inode_rwsem_unlock(&inode->i_rwsem, site); }
+inline bool inode_trylock(inode* inode, Site site = Site::here()) noexcept { return inode_rwsem_trylock(&inode->i_rwsem, site); }
+inline void inode_lock_shared(inode* inode, Site site = Site::here()) noexcept { inode_rwsem_lock_shared(&inode->i_rwsem, site); }
+inline bool inode_trylock_shared(inode* inode, Site site = Site::here()) noexcept {
+  return inode_rwsem_trylock_shared(&inode->i_rwsem, site);
+}
+inline void inode_unlock_shared(inode* inode, Site site = Site::here()) noexcept { inode_rwsem_unlock(&inode->i_rwsem, site); }
 
 /// A fresh inode with one reference, in no directory. Null when memory ran out.
 inode* new_inode(super_block* sb, u32 mode) noexcept;

@@ -166,6 +166,29 @@ TEST(DirectIo, AnInodeThatIsLockedMakesNowaitSayEagain) {
   });
 }
 
+TEST(DirectIo, ReadersOfOneFileDoNotHoldEachOtherUp) {
+  TestDisk disk(1 << 20, 10 * NSEC_PER_MSEC);
+  FsWorld world(&disk);
+  world.app([&] {
+    const int fd = direct_file(8192);
+    const auto read_one = [fd] {
+      const uptr at = ubuf(4096);
+      EXPECT_EQ(call([&] { return sys_pread64(static_cast<unsigned>(fd), at, 4096, 0); }), 4096);
+    };
+    std::function<void()> other = read_one, third = read_one;
+    const u64 begin = ktime_get_ns();
+    EXPECT_GT(do_fork(kCloneThread, KernelWorld::run_body, &other), 0);
+    read_one();
+    EXPECT_LT(ktime_get_ns() - begin, 15 * NSEC_PER_MSEC);
+    AsyncIo io;
+    const uptr at = ubuf(4096);
+    EXPECT_GT(do_fork(kCloneThread, KernelWorld::run_body, &third), 0);
+    nap(NSEC_PER_MSEC);
+    EXPECT_EQ(start(&io, fd, READ, at, 4096, 0, IOCB_NOWAIT), -EIOCBQUEUED);
+    nap(20 * NSEC_PER_MSEC);
+  });
+}
+
 TEST(DirectIo, BufferedReadersSeeADirectWrite) {
   TestDisk disk(1 << 20);
   FsWorld world(&disk);
