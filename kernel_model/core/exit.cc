@@ -26,7 +26,7 @@ void exit_fs(task_struct* task) noexcept {
 void exit_signals(task_struct* task) noexcept {
   signal_struct* const signal = task->signal;
   spin_lock(&signal->siglock);
-  WRITE_ONCE(task->flags, task->flags | PF_EXITING);
+  WRITE_ONCE(task->flags, READ_ONCE(task->flags) | PF_EXITING);
   signal->live--;
   const u64 unblocked = signal->shared_pending & ~task->blocked;
   if (unblocked != 0 && !signal->group_exit) {

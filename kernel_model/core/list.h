@@ -93,20 +93,26 @@ inline void list_splice_tail_init(list_head* list, list_head* head) noexcept {
   INIT_LIST_HEAD(list);
 }
 
-/// A list that somebody may look at without its lock: entries change under the lock, `count` is a shared word.
-/// Divergence: Linux compares head->next with head; the word changes at the same places.
+/// A list that somebody may look at without its lock. Divergence: Linux compares head->next with head; here a word says whether
+/// there is an entry, and changes at the same places.
+///
+///   head, count   under the owner's lock
+///   nonempty      written under the owner's lock, when the first entry comes or the last one goes; read by anyone
 struct shared_list {
   list_head head;
-  u32 count = 0;  ///< written under the owner's lock, read by anyone through shared_list_empty()
+  u32 count = 0;
+  u32 nonempty = 0;
 };
 
 /// Lockless look; no ordering, as list_empty().
 inline bool shared_list_empty(const shared_list* list, arch::Site site = arch::Site::here()) noexcept {
-  return arch::READ_ONCE(list->count, site) == 0;
+  return arch::READ_ONCE(list->nonempty, site) == 0;
 }
 /// Under the owner's lock. Use after any change made through the list_* functions on `head`: `by` entries more or fewer.
 inline void shared_list_changed(shared_list* list, int by, arch::Site site = arch::Site::here()) noexcept {
-  arch::WRITE_ONCE(list->count, list->count + static_cast<u32>(by), site);
+  const u32 before = list->count;
+  list->count = before + static_cast<u32>(by);
+  if ((before == 0) != (list->count == 0)) arch::WRITE_ONCE(list->nonempty, list->count != 0 ? 1 : 0, site);
 }
 
 }  // namespace uringsim::kernel

@@ -28,7 +28,7 @@ void look_for_signals(task_struct* task) noexcept {
 bool schedule_until(u64 deadline) noexcept {
   task_struct* const task = current();
   look_for_signals(task);
-  if ((task->flags & PF_WQ_WORKER) == 0) return arch::machine().schedule(deadline);
+  if (task->worker_ == nullptr) return arch::machine().schedule(deadline);
   wq_worker_sleeping(task);
   const bool woken = arch::machine().schedule(deadline);
   wq_worker_running(task);

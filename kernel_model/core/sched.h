@@ -46,7 +46,7 @@ struct tlb_entry {
 
 /// A task. The machine's part is the base; everything else belongs to the task itself unless said otherwise.
 struct task_struct : arch::Task {
-  u32 flags = 0;         ///< PF_*; written by the task, read by others (kthread_park, task_work_add): shared word
+  u32 flags = 0;         ///< PF_*; shared word: written by the task, PF_EXITING read by others. PF_KTHREAD never changes
   u32 thread_flags = 0;  ///< TIF_*; shared word, atomic or and and
   u32 usage = 1;         ///< get_task_struct(), put_task_struct(); the hardware's atomics, not explored
   int pid = 0;

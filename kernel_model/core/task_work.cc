@@ -34,7 +34,7 @@ void task_work_run() noexcept {
   for (;;) {
     callback_head* work = READ_ONCE(task->task_works);
     for (;;) {
-      callback_head* const rest = work == nullptr && (task->flags & PF_EXITING) != 0 ? work_exited() : nullptr;
+      callback_head* const rest = work == nullptr && (READ_ONCE(task->flags) & PF_EXITING) != 0 ? work_exited() : nullptr;
       if (work == nullptr && rest == nullptr) return;
       callback_head* const seen = cmpxchg(task->task_works, work, rest);
       if (seen == work) break;

@@ -55,6 +55,7 @@ inline void init_waitqueue_head(wait_queue_head* head) noexcept {
   spin_lock_init(&head->lock);
   INIT_LIST_HEAD(&head->list.head);
   head->list.count = 0;
+  head->list.nonempty = 0;
 }
 inline void init_waitqueue_func_entry(wait_queue_entry* entry, wait_queue_func_t func) noexcept {
   entry->flags = 0;

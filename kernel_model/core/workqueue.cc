@@ -144,7 +144,7 @@ int worker_thread(void* argument) noexcept {
   worker_pool* const pool = w->pool;
   task_struct* const task = current();
   task->worker_ = w;
-  WRITE_ONCE(task->flags, task->flags | PF_WQ_WORKER);
+  WRITE_ONCE(task->flags, READ_ONCE(task->flags) | PF_WQ_WORKER);
   for (;;) {
     spin_lock_irq(&pool->lock);
     worker_leave_idle(w);
@@ -187,7 +187,7 @@ bool start_pool(worker_pool* pool) noexcept {
 
 /// The work that runs on this worker belongs to the workqueue: it may queue more while it drains.
 bool is_chained_work(const workqueue_struct* wq) noexcept {
-  if (in_interrupt() || (current()->flags & PF_WQ_WORKER) == 0) return false;
+  if (in_interrupt() || current()->worker_ == nullptr) return false;
   const pool_workqueue* const pwq = current()->worker_->current_pwq;
   return pwq != nullptr && pwq->wq == wq;
 }

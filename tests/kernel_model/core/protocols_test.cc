@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The wakeup protocols of core/, over every execution: what they promise holds under each memory model, and fails where a
+// barrier that they rely on, or that their caller owes, is left out.
+#include <gtest/gtest.h>
+
+#include "kernel_model/core/kthread.h"
+#include "kernel_model/core/percpu_refcount.h"
+#include "kernel_model/core/task_work.h"
+#include "tests/kernel_model/kernel_tasks.h"
+
+namespace uringsim::kernel {
+namespace {
+
+using sim::Memory;
+const std::map<std::string, std::string> none;
+constexpr Memory kModels[] = {Memory::sc, Memory::tso, Memory::weak};
+
+struct Sleep {
+  wait_queue_head queue;
+  u32 condition = 0;
+};
+
+void sleeps_until_condition(Sleep& s) {
+  wait_event(&s.queue, [&s]() noexcept { return READ_ONCE(s.condition) != 0; });
+}
+
+TEST(Protocols, WaitEventAgainstWakeUpLosesNothing) {
+  KernelTasks<Sleep> program;
+  program.task("sleeper", sleeps_until_condition).task("waker", [](Sleep& s) {
+    WRITE_ONCE(s.condition, 1u);
+    wake_up(&s.queue);
+  });
+  for (const Memory memory : kModels) {
+    const Explored all = explore(program, memory);
+    EXPECT_EQ(all.violations, none) << to_string(memory);
+    EXPECT_EQ(all.cut, 0u);
+    EXPECT_GT(all.executions, 10u);
+  }
+}
+
+TEST(Protocols, ALookAtTheQueueWithoutABarrierLosesTheWakeupUnlessMemoryIsSequentiallyConsistent) {
+  KernelTasks<Sleep> program;
+  program.task("sleeper", sleeps_until_condition).task("waker", [](Sleep& s) {
+    WRITE_ONCE(s.condition, 1u);
+    if (waitqueue_active(&s.queue)) wake_up(&s.queue);
+  });
+  EXPECT_EQ(explore(program, Memory::sc).violations, none);
+  EXPECT_TRUE(explore(program, Memory::tso).violations.contains("deadlock"));
+  EXPECT_TRUE(explore(program, Memory::weak).violations.contains("deadlock"));
+}
+
+TEST(Protocols, WqHasSleeperNeedsBothOfItsBarriers) {
+  KernelTasks<Sleep> program;
+  program.task("sleeper", sleeps_until_condition).task("waker", [](Sleep& s) {
+    WRITE_ONCE(s.condition, 1u);
+    if (wq_has_sleeper(&s.queue)) wake_up(&s.queue);
+  });
+  for (const Memory memory : kModels) EXPECT_EQ(explore(program, memory).violations, none) << to_string(memory);
+  for (const char* barrier : {"wq_has_sleeper", "prepare_to_wait_event"}) {
+    EXPECT_EQ(explore(program, Memory::sc, {barrier}).violations, none) << barrier;
+    EXPECT_TRUE(explore(program, Memory::weak, {barrier}).violations.contains("deadlock")) << barrier;
+  }
+  EXPECT_TRUE(explore(program, Memory::tso, {"wq_has_sleeper"}).violations.contains("deadlock"));
+}
+
+struct Bare {
+  u32 condition = 0;
+};
+
+TEST(Protocols, SetCurrentStateAgainstWakeUpProcessNeedsItsBarrier) {
+  KernelTasks<Bare> program;
+  program
+      .task("sleeper",
+            [](Bare& s) {
+              set_current_state(TASK_UNINTERRUPTIBLE);
+              if (READ_ONCE(s.condition) == 0) schedule();
+              __set_current_state(TASK_RUNNING);
+            })
+      .task("waker", [&program](Bare& s) {
+        WRITE_ONCE(s.condition, 1u);
+        wake_up_process(program.handle(0));
+      });
+  for (const Memory memory : kModels) EXPECT_EQ(explore(program, memory).violations, none) << to_string(memory);
+  EXPECT_EQ(explore(program, Memory::sc, {"set_current_state"}).violations, none);
+  EXPECT_TRUE(explore(program, Memory::tso, {"set_current_state"}).violations.contains("deadlock"));
+}
+
+TEST(Protocols, ASignalIsNeverSleptThrough) {
+  KernelTasks<Bare> program;
+  program
+      .task("sleeper",
+            [](Bare&) {
+              __set_current_state(TASK_INTERRUPTIBLE);
+              schedule();
+            })
+      .task("sender", [&program](Bare&) { (void)send_sig(SIGTERM, program.handle(0), 0); });
+  for (const Memory memory : kModels) EXPECT_EQ(explore(program, memory).violations, none) << to_string(memory);
+  EXPECT_TRUE(explore(program, Memory::tso, {"schedule.signal_pending"}).violations.contains("deadlock"));
+}
+
+struct Done {
+  completion done;
+  u32 data = 0, seen = 0;
+};
+
+TEST(Protocols, ACompletionPublishesWhatCameBefore) {
+  KernelTasks<Done> program;
+  program
+      .task("waiter",
+            [](Done& s) {
+              wait_for_completion(&s.done);
+              s.seen = READ_ONCE(s.data);
+            })
+      .task("completer",
+            [](Done& s) {
+              WRITE_ONCE(s.data, 7u);
+              complete(&s.done);
+            })
+      .finally([](const Done& s, sim::Ending& end) {
+        if (s.seen != 7) end.violation("assertion", "the waiter sees what was written before complete()");
+      });
+  for (const Memory memory : kModels) {
+    const Explored all = explore(program, memory);
+    EXPECT_EQ(all.violations, none) << to_string(memory);
+    EXPECT_EQ(all.cut, 0u);
+  }
+}
+
+struct Counted {
+  percpu_ref refs;
+  u32 releases = 0, used_after = 0;
+};
+void on_release(percpu_ref* ref) noexcept {
+  Counted* const s = container_of(ref, Counted, refs);
+  WRITE_ONCE(s->releases, READ_ONCE(s->releases) + 1);
+}
+
+TEST(Protocols, KillAgainstTrygetReleasesOnceAndNeverUnderAReference) {
+  KernelTasks<Counted> program;
+  program.initially([](Counted& s) { ASSERT_EQ(percpu_ref_init(&s.refs, on_release, 0), 0); });
+  program.task("killer", [](Counted& s) { percpu_ref_kill(&s.refs); });
+  for (const char* name : {"user1", "user2"})
+    program.task(name, [](Counted& s) {
+      if (!percpu_ref_tryget(&s.refs)) return;
+      if (READ_ONCE(s.releases) != 0) s.used_after = 1;
+      percpu_ref_put(&s.refs);
+    });
+  program.finally([](const Counted& s, sim::Ending& end) {
+    if (s.releases != 1) end.violation("assertion", "release runs once");
+    if (s.used_after != 0) end.violation("assertion", "release waits for every reference");
+  });
+  for (const Memory memory : kModels) {
+    const Explored all = explore(program, memory);
+    EXPECT_EQ(all.violations, none) << to_string(memory);
+    EXPECT_GT(all.executions, 100u);
+  }
+}
+
+struct Worked {
+  callback_head work;
+  u32 ran = 0;
+  int added = 1;
+};
+
+TEST(Protocols, TaskWorkIsEitherRunOrRefused) {
+  KernelTasks<Worked> program;
+  program
+      .task("exiting",
+            [](Worked&) {
+              WRITE_ONCE(current()->flags, u32{PF_EXITING});
+              task_work_run();
+            })
+      .task("adder",
+            [&program](Worked& s) {
+              init_task_work(&s.work, [](callback_head* work) { container_of(work, Worked, work)->ran++; });
+              s.added = task_work_add(program.handle(0), &s.work, TWA_RESUME);
+            })
+      .finally([](const Worked& s, sim::Ending& end) {
+        if ((s.added == 0) != (s.ran == 1)) end.violation("assertion", "what was added runs, what was refused does not");
+        if (s.added != 0 && s.added != -ESRCH) end.violation("assertion", "refused with -ESRCH");
+      });
+  for (const Memory memory : kModels) EXPECT_EQ(explore(program, memory).violations, none) << to_string(memory);
+}
+
+struct Parked {
+  task_struct* thread = nullptr;
+};
+
+/// The thread looks at SHOULD_PARK after it has set its state (io_sq_thread of 5.4), or does not look at all (5.1).
+template <bool kLooks>
+int sq_thread(void*) noexcept {
+  set_current_state(TASK_INTERRUPTIBLE);
+  if (kLooks ? !kthread_should_park() : !kthread_should_stop()) schedule();
+  __set_current_state(TASK_RUNNING);
+  kthread_parkme();
+  set_current_state(TASK_UNINTERRUPTIBLE);
+  schedule();  // for good: the search ends here, not in do_exit()
+  return 0;
+}
+
+template <bool kLooks>
+Explored park_thread(Memory memory, const std::vector<std::string>& left_out = {}) {
+  KernelTasks<Parked> program;
+  program.initially([](Parked& s) {
+    s.thread = kthread_create(sq_thread<kLooks>, nullptr, "sq");
+    wake_up_process(s.thread);
+  });
+  program.task("closer", [](Parked& s) { (void)kthread_park(s.thread); });
+  program.tolerate("sq");
+  return explore(program, memory, left_out, {2, 1});
+}
+
+TEST(Protocols, AThreadThatLooksForTheParkRequestAfterSettingItsStateParks) {
+  for (const Memory memory : kModels) {
+    const Explored all = park_thread<true>(memory);
+    EXPECT_EQ(all.violations, none) << to_string(memory);
+    EXPECT_GT(all.executions, 100u);
+  }
+}
+
+TEST(Protocols, AThreadThatDoesNotLookSleepsThroughIt) {
+  EXPECT_TRUE(park_thread<false>(Memory::sc).violations.contains("deadlock"));
+}
+
+}  // namespace
+}  // namespace uringsim::kernel
