@@ -31,7 +31,7 @@ class KernelTasks final : public sim::Program {
     check_ = std::move(check);
     return *this;
   }
-  /// A task of this name may be left over.
+  /// Tasks whose name begins like this may be left over.
   KernelTasks& tolerate(std::string name) {
     tolerated_ = std::move(name);
     return *this;
@@ -65,7 +65,7 @@ class KernelTasks final : public sim::Program {
     if (!ending.all_ended()) {
       std::vector<sim::LeftOver> stuck;
       for (const sim::LeftOver& left : ending.left_over())
-        if (left.name != tolerated_) stuck.push_back(left);
+        if (tolerated_.empty() || std::string(left.name).rfind(tolerated_, 0) != 0) stuck.push_back(left);
       if (!stuck.empty()) ending.violation("deadlock", sim::describe_left_over(stuck));
     }
     if (check_) check_(*shared_, ending);

@@ -6,6 +6,7 @@
 #include "kernel_model/core/kthread.h"
 #include "kernel_model/core/percpu_refcount.h"
 #include "kernel_model/core/task_work.h"
+#include "kernel_model/core/workqueue.h"
 #include "tests/kernel_model/kernel_tasks.h"
 
 namespace uringsim::kernel {
@@ -220,6 +221,93 @@ TEST(Protocols, AThreadThatLooksForTheParkRequestAfterSettingItsStateParks) {
 
 TEST(Protocols, AThreadThatDoesNotLookSleepsThroughIt) {
   EXPECT_TRUE(park_thread<false>(Memory::sc).violations.contains("deadlock"));
+}
+
+/// A thread that may be told to stop before it has come to its loop.
+struct Stopped {
+  task_struct* thread = nullptr;
+  u32 stop = 0;
+  completion started;
+};
+
+/// 5.1: leaves its loop by itself when it sees `stop`, and parks only if it was asked by then.
+int leaves_by_itself(void* argument) noexcept {
+  Stopped& s = *static_cast<Stopped*>(argument);
+  while (!kthread_should_stop() && READ_ONCE(s.stop) == 0) {
+    set_current_state(TASK_INTERRUPTIBLE);
+    if (!kthread_should_stop() && READ_ONCE(s.stop) == 0) schedule();
+    __set_current_state(TASK_RUNNING);
+  }
+  if (kthread_should_park()) kthread_parkme();
+  return 0;
+}
+
+/// 5.4: says that it has started, leaves its loop only when it is to park, and always parks.
+int leaves_to_park(void* argument) noexcept {
+  Stopped& s = *static_cast<Stopped*>(argument);
+  complete(&s.started);
+  while (!kthread_should_park()) {
+    set_current_state(TASK_INTERRUPTIBLE);
+    if (!kthread_should_park()) schedule();
+    __set_current_state(TASK_RUNNING);
+  }
+  kthread_parkme();
+  return 0;
+}
+
+TEST(Protocols, StopBeforeTheThreadRunsDeadlocksWithTheHandshakeOf51) {
+  KernelTasks<Stopped> program;
+  program.initially([](Stopped& s) { s.thread = kthread_run(leaves_by_itself, &s, "sq"); });
+  program.task("closer", [](Stopped& s) {
+    WRITE_ONCE(s.stop, 1u);
+    smp_mb("sq_thread_stop");
+    (void)kthread_park(s.thread);
+    (void)kthread_stop(s.thread);
+  });
+  EXPECT_TRUE(explore(program, Memory::sc, {}, {2, 1}).violations.contains("deadlock"));
+}
+
+TEST(Protocols, StopBeforeTheThreadRunsIsFineWithTheHandshakeOf54) {
+  KernelTasks<Stopped> program;
+  program.initially([](Stopped& s) { s.thread = kthread_run(leaves_to_park, &s, "sq"); });
+  program.task("closer", [](Stopped& s) {
+    wait_for_completion(&s.started);
+    (void)kthread_park(s.thread);
+    (void)kthread_stop(s.thread);
+  });
+  for (const Memory memory : kModels) {
+    const Explored all = explore(program, memory, {}, {1, 1});
+    EXPECT_EQ(all.violations, none) << to_string(memory);
+    EXPECT_GT(all.executions, 50u);
+  }
+}
+
+struct Queued {
+  workqueue_struct* wq = nullptr;
+  work_struct work;
+  u32 event = 0, seen = 0;
+};
+
+TEST(Protocols, WhatWasWrittenBeforeQueueWorkIsSeenByARun) {
+  KernelTasks<Queued> program;
+  program.initially([](Queued& s) {
+    s.wq = alloc_workqueue("wq", WQ_UNBOUND, 1);
+    INIT_WORK(&s.work, [](work_struct* work) {
+      Queued* const self = container_of(work, Queued, work);
+      self->seen = READ_ONCE(self->event);
+    });
+    queue_work(s.wq, &s.work);
+  });
+  program.task("queuer", [](Queued& s) {
+    WRITE_ONCE(s.event, 1u);
+    (void)queue_work(s.wq, &s.work);  // whether it was still waiting or not
+  });
+  program.tolerate("kworker");
+  program.finally([](const Queued& s, sim::Ending& end) {
+    if (s.seen != 1) end.violation("assertion", "a run that starts after queue_work() sees what came before it");
+  });
+  for (const Memory memory : kModels) EXPECT_EQ(explore(program, memory, {}, {1, 1}).violations, none) << to_string(memory);
+  EXPECT_TRUE(explore(program, Memory::weak, {"set_work_pool_and_clear_pending.mb"}, {1, 1}).violations.contains("assertion"));
 }
 
 }  // namespace
