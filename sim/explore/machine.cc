@@ -277,6 +277,8 @@ u32 OperationalMachine::pick() noexcept {
       return static_cast<u32>(__builtin_ctzll(runnable_));
     }
     action = choices.count() == 1 ? choices.at(0) : strategy_->action(choices);
+    if (recording_ != nullptr && action < kMaxTasks)
+      told_preempts_ = current_ != kNobody && action != current_ && (runnable_ & bit(current_)) != 0;
     if (action < kMaxTasks) return action;
     if (action == kStop) {
       end_ = End::stopped;
@@ -434,7 +436,9 @@ u32 OperationalMachine::state(const arch::Task& task) const noexcept {
   auto& self = const_cast<OperationalMachine&>(*this);
   self.point();
   Cell& cell = self.touch(other.state, 4, {});
-  return static_cast<u32>(self.do_load(cell, other.state, 4, arch::Order::relaxed));
+  const u64 value = self.do_load(cell, other.state, 4, arch::Order::relaxed);
+  self.tell(OpKind::load, other.state, 4, value, value, {});
+  return static_cast<u32>(value);
 }
 
 bool OperationalMachine::schedule(u64 deadline) noexcept {
@@ -442,12 +446,16 @@ bool OperationalMachine::schedule(u64 deadline) noexcept {
   TaskRecord& task = me();
   do_fence(arch::Fence::full);
   Cell* cell = &touch(task.state, 4, {});
-  if (do_locked_load(*cell, task.state, 4) == TASK_RUNNING) return true;
+  if (do_locked_load(*cell, task.state, 4) == TASK_RUNNING) {
+    if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);  // did not
+    return true;
+  }
   if (task.spin_depth != 0 || task.task->in_interrupt)
     fail("sleep-in-atomic", fmt::format("task {} sleeps {}", task.task->name,
                                         task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context"));
   if (deadline <= world_.now) {
     do_locked_store(*cell, task.state, 4, TASK_RUNNING);
+    if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);
     return false;
   }
   if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 0, {}, nullptr);
@@ -737,10 +745,10 @@ void OperationalMachine::timer_context(void* machine) noexcept {
       self.world_.running_timer = &timer;
       self.update_time();
       self.take(self.timer_sync_);
+      self.tell(OpKind::fire, &timer, 0, 0, 0, {});
       timer.function(&timer);
       self.world_.running_timer = nullptr;  // the timer may be gone
       self.publish_into(self.timer_sync_);
-      self.point();
     }
     self.block(Blocked::sleeping);
   }
@@ -767,8 +775,8 @@ void OperationalMachine::interrupt_context(void* machine) noexcept {
       arch::Interrupt& interrupt = *self.world_.raised;
       self.world_.raised = static_cast<arch::Interrupt*>(interrupt.engine[0]);
       self.take(self.interrupt_sync_);
+      self.tell(OpKind::fire, &interrupt, 0, 0, 0, {});
       interrupt.function(&interrupt);
-      self.point();
     }
     self.block(Blocked::sleeping);
   }
@@ -963,6 +971,8 @@ void OperationalMachine::write_down(OpKind kind, u64 object, unsigned size, u64 
   step.scope = current_scope(me());
   step.barrier = barrier;
   step.left_out = left_out(barrier);
+  step.preempts = told_preempts_;
+  told_preempts_ = false;
   step.before = before;
   step.after = after;
   step.missed_task = told_missed_task_;

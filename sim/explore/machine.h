@@ -332,6 +332,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   u32 told_missed_task_ = kNobody;
   arch::Site told_missed_site_;
   u64 told_missed_value_ = 0;
+  bool told_preempts_ = false;
   arch::Site told_site_;  ///< recorded executions: of the operation under way
   u32 tasks_ = 0;
   std::vector<TaskRecord> records_;

@@ -7,9 +7,9 @@
 namespace uringsim::sim {
 
 namespace {
-constexpr std::array kNames = {"load",   "store",       "rmw",          "fence", "plain_read", "plain_write", "lock", "try_lock",
-                               "unlock", "spawn",       "end",          "join",  "set_state",  "sleep",       "wake", "poll",
-                               "now",    "timer_start", "timer_cancel", "raise", "choose",     "drain",       "time"};
+constexpr std::array kNames = {"load",   "store",       "rmw",          "fence", "plain_read", "plain_write", "lock",  "try_lock",
+                               "unlock", "spawn",       "end",          "join",  "set_state",  "sleep",       "wake",  "poll",
+                               "now",    "timer_start", "timer_cancel", "raise", "fire",       "choose",      "drain", "time"};
 static_assert(kNames.size() == static_cast<size_t>(OpKind::time) + 1);
 }  // namespace
 

@@ -42,6 +42,7 @@ enum class OpKind : u8 {
   timer_start,
   timer_cancel,
   raise,
+  fire,  ///< a timer's callback or raised work begins in interrupt context
   choose,
   drain,  ///< tso: the oldest store of the task's buffer reached memory
   time,   ///< time moved to the next thing due
@@ -65,6 +66,7 @@ struct Step {
   const char* scope = nullptr;    ///< the kernel function around it (arch::Scope), or null
   const char* barrier = nullptr;  ///< the barrier's name
   bool left_out = false;          ///< that barrier was left out
+  bool preempts = false;          ///< the task that acted before could have gone on
 
   // What is only told, not followed.
   u64 before = 0;             ///< the word before; what a load read

@@ -33,4 +33,13 @@ std::string describe_left_over(const std::vector<LeftOver>& left_over) {
   return text;
 }
 
+const char* check_of(const std::vector<LeftOver>& left_over) noexcept {
+  const char* check = "livelock";
+  for (const LeftOver& left : left_over) {
+    if (left.why == Blocked::lock) return "deadlock";
+    if (left.why == Blocked::sleeping) check = "lost-wakeup";
+  }
+  return check;
+}
+
 }  // namespace uringsim::sim

@@ -26,6 +26,10 @@ namespace uringsim::sim {
 /// Says why tasks that are left over cannot go on, one clause each: "sq sleeps in schedule(); app waits for ...".
 std::string describe_left_over(const std::vector<LeftOver>& left_over);
 
+/// Which check such an end fails: "deadlock" if one of them waits for a lock, else "lost-wakeup" if one of them
+/// sleeps, else "livelock" (they poll for what will never happen).
+const char* check_of(const std::vector<LeftOver>& left_over) noexcept;
+
 template <class Shared>
 class Tasks final : public Program {
   static_assert(std::is_trivially_destructible_v<Shared>, "the shared state is dropped, never destroyed");
@@ -89,7 +93,7 @@ class Tasks final : public Program {
       std::vector<LeftOver> stuck;
       for (const LeftOver& left : ending.left_over())
         if (left.task >= tasks_.size() || !tasks_[left.task].daemon || left.why == Blocked::lock) stuck.push_back(left);
-      if (!stuck.empty()) ending.violation("deadlock", "every task ends: " + describe_left_over(stuck));
+      if (!stuck.empty()) ending.violation(check_of(stuck), "every task ends: " + describe_left_over(stuck));
     }
     if (check_) check_(*shared_, ending);
   }

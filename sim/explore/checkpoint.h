@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Where an interrupted search stands, in a small JSON file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel_model/arch/types.h"
+
+namespace uringsim::sim {
+
+struct Checkpoint {
+  static constexpr int kFormat = 1;
+
+  std::string identity;  ///< of the search: program, strategy, seed, ...
+  u64 begun = 0;         ///< executions begun
+  u64 executions = 0;    ///< and what they came to
+  u64 blocked = 0;
+  u64 cut = 0;
+  double seconds = 0;
+  std::vector<u32> position;  ///< dfs: the options to take
+
+  /// The checkpoint in `path`; an empty one if there is no such file. Throws std::runtime_error if the file is of another search.
+  static Checkpoint read(const std::string& path, const std::string& identity);
+  /// Replaces the file. Throws std::runtime_error if it cannot be written.
+  void write(const std::string& path) const;
+};
+
+}  // namespace uringsim::sim

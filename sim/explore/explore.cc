@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/explore/explore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <memory>
+
+#include "sim/explore/checkpoint.h"
+#include "sim/explore/dfs.h"
+#include "sim/explore/dpor/dpor.h"
+#include "sim/explore/jobs.h"
+#include "sim/explore/minimise.h"
+#include "sim/explore/pct.h"
+#include "sim/explore/random.h"
+#include "sim/explore/replay.h"
+
+namespace uringsim {
+
+using namespace sim;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+MachineOptions machine_options(const ExploreOptions& options) {
+  MachineOptions machine;
+  machine.memory = options.memory;
+  machine.left_out = options.left_out;
+  machine.races = options.races;
+  machine.max_points = options.max_points;
+  machine.arena_bytes = options.arena_bytes;
+  machine.cpus = options.cpus;
+  return machine;
+}
+
+/// The story, the repro and the cost of the schedule in `result.repro`, which has just been recorded on `machine`.
+void dress(ExploreResult& result, OperationalMachine& machine, Program& program, const std::string& profile) {
+  Cast cast;
+  cast.memory = machine.options().memory;
+  cast.program = program.name();
+  cast.profile = profile;
+  cast.violation = result.violation;
+  for (u32 i = 0; i < machine.tasks(); i++) cast.tasks.emplace_back(machine.task_name(i));
+  cast.left_over = machine.left_over();
+  cast.word = [&](u64 offset) { return program.word_name(static_cast<const char*>(machine.arena().base()) + offset); };
+  std::erase_if(cast.left_over, [](const LeftOver& left) { return left.why == Blocked::no; });
+  result.cost = cost_of(result.repro.schedule, cast.memory);
+  result.story = tell_story(result.repro.schedule, cast);
+  result.repro.program = program.name();
+  result.repro.profile = profile;
+  result.repro.memory = cast.memory;
+  result.repro.left_out = machine.options().left_out;
+  result.repro.violation = result.violation;
+  result.repro.hash = trace_hash(result.repro.schedule);
+}
+
+/// Runs the schedule in `result.repro` once more, so that machine and schedule are at its end.
+void run_again(ExploreResult& result, OperationalMachine& machine) {
+  ReplayStrategy replay(result.repro.schedule);
+  replay.begin();
+  Schedule again;
+  machine.record(replay, again);
+  result.repro.schedule = std::move(again);
+}
+
+void take_finding(ExploreResult& result, OperationalMachine& machine, Program& program, const ExploreOptions& options) {
+  if (options.minimise) minimise(machine, result.violation, result.repro.schedule, {.executions = options.minimise_executions});
+  run_again(result, machine);
+  dress(result, machine, program, options.profile);
+}
+
+/// Everything but dpor: one execution after the other on the operational machine.
+class Sampling {
+ public:
+  Sampling(Program& program, const ExploreOptions& options) : program_(program), options_(options) {}
+
+  ExploreResult run() {
+    const auto start = Clock::now();
+    machine_ = make_machine(machine_options(options_));
+    machine_->set_up(program_);
+    Checkpoint checkpoint;
+    if (!options_.checkpoint.empty()) checkpoint = Checkpoint::read(options_.checkpoint, identity());
+    make_strategy(checkpoint);
+    result_.executions = checkpoint.executions;
+    result_.blocked = checkpoint.blocked;
+    result_.cut = checkpoint.cut;
+    const bool stopped = loop(start);
+    result_.seconds = seconds_since(start) + checkpoint.seconds;
+    result_.exhaustive = strategy_->exhausted() && result_.cut == 0 && machine_->exact() && (dfs_ == nullptr || !dfs_->bounded());
+    if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
+    if (stopped && !options_.checkpoint.empty() && !result_.found) save();
+    if (result_.found) take_finding(result_, *machine_, program_, options_);
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] std::string identity() const {
+    std::string text = fmt::format("{} {} {} seed {} depth {} preemptions {} shard {}/{}", program_.name(),
+                                   to_string(options_.strategy), sim::to_string(options_.memory), options_.seed, options_.depth,
+                                   options_.preemptions, options_.shard, options_.shards);
+    for (const std::string& barrier : options_.left_out) text += " without " + barrier;
+    return text;
+  }
+
+  void make_strategy(const Checkpoint& checkpoint) {
+    // Sampling begins where the last part of the search stopped: execution i of shard s of n has number s + i n.
+    first_ = checkpoint.begun;
+    const u64 first = options_.shard + first_ * options_.shards;
+    if (options_.strategy == Search::random) {
+      strategy_ = std::make_unique<RandomStrategy>(options_.seed, first, options_.shards);
+    } else if (options_.strategy == Search::pct) {
+      auto pct = std::make_unique<PctStrategy>(options_.seed, options_.depth, first, options_.shards);
+      pct_ = pct.get();
+      strategy_ = std::move(pct);
+    } else {
+      DfsStrategy::Options bounds;
+      bounds.preemptions = options_.preemptions;
+      bounds.shard = options_.shard;
+      bounds.shards = options_.shards;
+      auto dfs = std::make_unique<DfsStrategy>(bounds);
+      dfs_ = dfs.get();
+      if (!checkpoint.position.empty()) dfs_->resume(checkpoint.position);
+      strategy_ = std::move(dfs);
+    }
+  }
+
+  /// True if it stopped before the end of the search.
+  bool loop(Clock::time_point start) {
+    const auto until =
+        options_.milliseconds == ~u64{0} ? Clock::time_point::max() : start + std::chrono::milliseconds(options_.milliseconds);
+    auto report = start + std::chrono::milliseconds(200);
+    for (u64 turns = 0;; turns++) {
+      if (result_.executions + result_.blocked + result_.cut >= options_.executions) return true;
+      if ((turns & 63) == 0) {
+        const auto now = Clock::now();
+        if (now >= until) return true;
+        if (options_.progress && now >= report) {
+          report = now + std::chrono::milliseconds(200);
+          if (!options_.progress({result_.executions, seconds_since(start), strategy_->share(), depth_})) return true;
+        }
+      }
+      if (!strategy_->begin()) return false;
+      begun_++;
+      const Run run = machine_->run(*strategy_);
+      depth_ = run.points;
+      if (run.end == End::stopped || !strategy_->counted()) continue;
+      if (run.end == End::blocked)
+        result_.blocked++;
+      else if (run.end == End::cut)
+        result_.cut++;
+      else
+        result_.executions++;
+      if (run.end != End::violation || result_.found) continue;
+      result_.found = true;
+      result_.found_at = result_.executions;
+      result_.violation = machine_->violation();
+      strategy_->again();
+      machine_->record(*strategy_, result_.repro.schedule);
+      if (options_.stop_at_violation) return true;
+    }
+  }
+
+  void save() const {
+    Checkpoint checkpoint;
+    checkpoint.identity = identity();
+    checkpoint.begun = first_ + begun_;
+    checkpoint.executions = result_.executions;
+    checkpoint.blocked = result_.blocked;
+    checkpoint.cut = result_.cut;
+    checkpoint.seconds = result_.seconds;
+    if (dfs_ != nullptr) checkpoint.position = dfs_->position();
+    checkpoint.write(options_.checkpoint);
+  }
+
+  Program& program_;
+  const ExploreOptions& options_;
+  ExploreResult result_;
+  std::unique_ptr<OperationalMachine> machine_;
+  std::unique_ptr<Strategy> strategy_;
+  DfsStrategy* dfs_ = nullptr;
+  PctStrategy* pct_ = nullptr;
+  u64 first_ = 0;
+  u64 begun_ = 0;
+  u64 depth_ = 0;
+};
+
+ExploreResult run_dpor(Program& program, const ExploreOptions& options) {
+  dpor::Options search;
+  search.memory = static_cast<dpor::MemoryModel>(options.memory);
+  search.left_out = options.left_out;
+  search.races = options.races;
+  search.stop_at_violation = options.stop_at_violation;
+  search.max_executions = options.executions;
+  search.max_milliseconds = options.milliseconds;
+  search.shard = options.shard;
+  search.shards = options.shards;
+  const auto start = Clock::now();
+  if (options.progress)
+    search.progress = [&](const dpor::Progress& progress) {
+      return options.progress({progress.complete, seconds_since(start), progress.share, progress.depth});
+    };
+  dpor::Result found = dpor::explore(program, search);
+  ExploreResult result;
+  result.executions = found.complete;
+  result.blocked = found.blocked;
+  result.exhaustive = found.exhausted;
+  result.found = found.found;
+  result.found_at = found.found_at;
+  result.violation = std::move(found.violation);
+  result.error = std::move(found.error);
+  result.seconds = seconds_since(start);
+  if (!result.found) return result;
+
+  // The story is told by the operational machine, which is led through dpor's schedule.
+  const auto machine = make_machine(machine_options(options));
+  machine->set_up(program);
+  LooseReplayStrategy lead(found.schedule);
+  lead.begin();
+  if (machine->record(lead, result.repro.schedule).end == End::violation &&
+      machine->violation().check == result.violation.check) {
+    result.violation = machine->violation();
+    take_finding(result, *machine, program, options);
+    return result;
+  }
+  // It could not be led there (its world differs in what it calls a step): sample near it.
+  ExploreOptions sample = options;
+  sample.strategy = Search::random;
+  sample.executions = 1'000'000;
+  sample.milliseconds = 10'000;
+  sample.shard = 0;
+  sample.shards = 1;
+  sample.checkpoint.clear();
+  sample.progress = nullptr;
+  ExploreResult sampled = Sampling(program, sample).run();
+  if (!sampled.found) {
+    result.repro.schedule = std::move(found.schedule);
+    result.story = fmt::format("VIOLATION ({}): {}\n", result.violation.check, result.violation.text);
+    return result;
+  }
+  result.violation = sampled.violation;
+  result.story = std::move(sampled.story);
+  result.repro = std::move(sampled.repro);
+  result.cost = sampled.cost;
+  return result;
+}
+
+}  // namespace
+
+const char* to_string(Search search) noexcept {
+  switch (search) {
+    case Search::dpor:
+      return "dpor";
+    case Search::dfs:
+      return "dfs";
+    case Search::pct:
+      return "pct";
+    case Search::random:
+      return "random";
+  }
+  return "?";
+}
+
+namespace sim::detail {
+ExploreResult explore_here(Program& program, const ExploreOptions& options) {
+  try {
+    return options.strategy == Search::dpor ? run_dpor(program, options) : Sampling(program, options).run();
+  } catch (const std::exception& error) {
+    ExploreResult result;
+    result.error = error.what();
+    return result;
+  }
+}
+}  // namespace sim::detail
+
+ExploreResult explore(Program& program, const ExploreOptions& options) {
+  return options.jobs > 1 ? sim::explore_in_jobs(program, options) : sim::detail::explore_here(program, options);
+}
+
+ReplayResult replay(Program& program, const Repro& repro) {
+  ReplayResult result;
+  if (repro.program != program.name()) {
+    result.difference = fmt::format("the repro is of program \"{}\", this one is \"{}\"", repro.program, program.name());
+    return result;
+  }
+  ExploreOptions options;
+  options.memory = repro.memory;
+  options.left_out = repro.left_out;
+  const auto machine = make_machine(machine_options(options));
+  machine->set_up(program);
+  ReplayStrategy strategy(repro.schedule);
+  strategy.begin();
+  const Run run = machine->record(strategy, result.schedule);
+  result.hash = trace_hash(result.schedule);
+  result.difference = strategy.difference();
+  if (result.difference.empty() && result.schedule.steps.size() < repro.schedule.steps.size())
+    result.difference =
+        fmt::format("the execution ended after step {} of {}", result.schedule.steps.size(), repro.schedule.steps.size());
+  if (result.difference.empty() && result.hash != repro.hash)
+    result.difference = "every step is the one written down, but some value is not: the program computes something else now";
+  result.violated = run.end == End::violation && machine->violation().check == repro.violation.check;
+  if (result.difference.empty() && !result.violated)
+    result.difference = "the execution is the one written down, but nothing is violated";
+  if (run.end == End::violation) {
+    ExploreResult told;
+    told.violation = machine->violation();
+    told.repro.schedule = result.schedule;
+    dress(told, *machine, program, repro.profile);
+    result.story = std::move(told.story);
+  }
+  return result;
+}
+
+}  // namespace uringsim

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/explore/jobs.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "sim/explore/replay.h"
+
+namespace uringsim::sim {
+
+namespace {
+
+/// What the processes tell each other while they run.
+struct Shared {
+  std::atomic<bool> stop;
+  struct alignas(64) Job {
+    std::atomic<u64> executions;
+    std::atomic<u64> depth;
+    std::atomic<double> share;
+  } jobs[64];
+};
+
+std::string pack(const ExploreResult& result) {
+  nlohmann::json file;
+  file["found"] = result.found;
+  file["exhaustive"] = result.exhaustive;
+  file["executions"] = result.executions;
+  file["blocked"] = result.blocked;
+  file["cut"] = result.cut;
+  file["found_at"] = result.found_at;
+  file["guarantee"] = result.guarantee;
+  file["check"] = result.violation.check;
+  file["text"] = result.violation.text;
+  file["cost"] = {result.cost.preemptions, result.cost.reorderings, result.cost.lines};
+  file["story"] = result.story;
+  file["error"] = result.error;
+  if (result.found) file["repro"] = result.repro.to_json();
+  return file.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+ExploreResult unpack(const std::string& text) {
+  const auto file = nlohmann::json::parse(text);
+  ExploreResult result;
+  result.found = file.at("found").get<bool>();
+  result.exhaustive = file.at("exhaustive").get<bool>();
+  result.executions = file.at("executions").get<u64>();
+  result.blocked = file.at("blocked").get<u64>();
+  result.cut = file.at("cut").get<u64>();
+  result.found_at = file.at("found_at").get<u64>();
+  result.guarantee = file.at("guarantee").get<double>();
+  result.violation = {file.at("check").get<std::string>(), file.at("text").get<std::string>()};
+  result.cost = {file.at("cost")[0].get<u32>(), file.at("cost")[1].get<u32>(), file.at("cost")[2].get<u32>()};
+  result.story = file.at("story").get<std::string>();
+  result.error = file.at("error").get<std::string>();
+  if (result.found) result.repro = Repro::from_json(file.at("repro").get<std::string>());
+  return result;
+}
+
+void write_all(int fd, const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t wrote = write(fd, text.data() + at, text.size() - at);
+    if (wrote <= 0) return;
+    at += static_cast<size_t>(wrote);
+  }
+}
+
+[[noreturn]] void child(Program& program, const ExploreOptions& all, unsigned job, Shared& shared, int fd) {
+  ExploreOptions options = all;
+  options.jobs = 1;
+  options.checkpoint.clear();
+  options.shard = all.shard + job * all.shards;
+  options.shards = all.shards * all.jobs;
+  if (all.executions != ~u64{0}) options.executions = all.executions / all.jobs + (job < all.executions % all.jobs ? 1 : 0);
+  options.progress = [&](const ExploreProgress& progress) {
+    shared.jobs[job].executions.store(progress.executions, std::memory_order_relaxed);
+    shared.jobs[job].depth.store(progress.depth, std::memory_order_relaxed);
+    shared.jobs[job].share.store(progress.share, std::memory_order_relaxed);
+    return !shared.stop.load(std::memory_order_relaxed);
+  };
+  const ExploreResult result = detail::explore_here(program, options);
+  if (result.found && options.stop_at_violation) shared.stop.store(true, std::memory_order_relaxed);
+  write_all(fd, pack(result));
+  close(fd);
+  _exit(0);
+}
+
+struct Job {
+  pid_t pid = -1;
+  int fd = -1;
+  std::string output;
+};
+
+void report(const ExploreOptions& options, Shared& shared, std::chrono::steady_clock::time_point start) {
+  if (!options.progress) return;
+  ExploreProgress sum;
+  sum.share = 0;
+  for (unsigned i = 0; i < options.jobs; i++) {
+    sum.executions += shared.jobs[i].executions.load(std::memory_order_relaxed);
+    sum.depth = std::max(sum.depth, shared.jobs[i].depth.load(std::memory_order_relaxed));
+    sum.share += shared.jobs[i].share.load(std::memory_order_relaxed) / options.jobs;
+  }
+  sum.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!options.progress(sum)) shared.stop.store(true, std::memory_order_relaxed);
+}
+
+void collect(std::vector<Job>& jobs, const ExploreOptions& options, Shared& shared, std::chrono::steady_clock::time_point start) {
+  for (;;) {
+    std::vector<pollfd> waiting;
+    for (const Job& job : jobs)
+      if (job.fd >= 0) waiting.push_back({job.fd, POLLIN, 0});
+    if (waiting.empty()) return;
+    poll(waiting.data(), waiting.size(), 200);
+    report(options, shared, start);
+    for (const pollfd& ready : waiting) {
+      if (ready.revents == 0) continue;
+      const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const Job& other) { return other.fd == ready.fd; });
+      char buffer[65536];
+      const ssize_t got = read(ready.fd, buffer, sizeof buffer);
+      if (got > 0) {
+        job->output.append(buffer, static_cast<size_t>(got));
+        continue;
+      }
+      close(job->fd);
+      job->fd = -1;
+      waitpid(job->pid, nullptr, 0);
+    }
+  }
+}
+
+ExploreResult add_up(const std::vector<Job>& jobs) {
+  ExploreResult all;
+  all.exhaustive = true;
+  for (const Job& job : jobs) {
+    ExploreResult part;
+    try {
+      part = unpack(job.output);
+    } catch (const std::exception& error) {
+      part.error = fmt::format("a job ended without a result ({})", error.what());
+    }
+    all.executions += part.executions;
+    all.blocked += part.blocked;
+    all.cut += part.cut;
+    all.exhaustive &= part.exhaustive;
+    all.guarantee = std::max(all.guarantee, part.guarantee);
+    if (all.error.empty()) all.error = part.error;
+    if (!part.found || (all.found && !(part.cost < all.cost))) continue;
+    all.found = true;
+    all.found_at = part.found_at;
+    all.violation = std::move(part.violation);
+    all.cost = part.cost;
+    all.story = std::move(part.story);
+    all.repro = std::move(part.repro);
+  }
+  return all;
+}
+
+}  // namespace
+
+ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
+  ExploreOptions options = asked;
+  options.jobs = std::min(options.jobs, 64u);
+  ExploreResult failed;
+  if (!options.checkpoint.empty()) {
+    failed.error = "a checkpoint is for one job; run shards instead, each with a checkpoint of its own";
+    return failed;
+  }
+  void* const page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) {
+    failed.error = "no memory for the jobs' counters";
+    return failed;
+  }
+  auto& shared = *new (page) Shared{};
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Job> jobs(options.jobs);
+  for (unsigned i = 0; i < options.jobs; i++) {
+    int ends[2];
+    if (pipe(ends) != 0) {
+      failed.error = "no pipe for a job";
+      break;
+    }
+    jobs[i].pid = fork();
+    if (jobs[i].pid == 0) {
+      for (unsigned before = 0; before < i; before++) close(jobs[before].fd);
+      close(ends[0]);
+      child(program, options, i, shared, ends[1]);
+    }
+    close(ends[1]);
+    jobs[i].fd = ends[0];
+    if (jobs[i].pid < 0) {
+      close(ends[0]);
+      jobs[i].fd = -1;
+      failed.error = "cannot start a job";
+      break;
+    }
+  }
+  if (!failed.error.empty()) shared.stop.store(true);
+  collect(jobs, options, shared, start);
+  ExploreResult result = failed.error.empty() ? add_up(jobs) : failed;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  munmap(page, sizeof(Shared));
+  return result;
+}
+
+}  // namespace uringsim::sim

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+
+#include "sim/explore/explore.h"
+
+namespace uringsim {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_json(const ExploreResult& result, const ExploreOptions& options, const std::string& scenario,
+                    const std::string& kernel, const std::string& repro) {
+  Json file;
+  file["scenario"] = scenario;
+  file["kernel"] = kernel;
+  file["memory"] = sim::to_string(options.memory);
+  file["strategy"] = to_string(options.strategy);
+  file["verdict"] = result.found ? "violation" : "clean";
+  file["exhaustive"] = result.exhaustive;
+  file["executions"] = result.executions;
+  file["blocked"] = result.blocked;
+  file["cut"] = result.cut;
+  file["seconds"] = result.seconds;
+  file["check"] = result.found ? Json(result.violation.check) : Json(nullptr);
+  file["steps"] = result.found ? Json(result.cost.lines) : Json(nullptr);
+  file["repro"] = repro.empty() ? Json(nullptr) : Json(repro);
+  if (result.found) {
+    file["violation"] = result.violation.text;
+    file["found_at"] = result.found_at;
+    file["preemptions"] = result.cost.preemptions;
+    file["reorderings"] = result.cost.reorderings;
+    file["story"] = result.story;
+  }
+  if (result.guarantee > 0) file["guarantee"] = result.guarantee;
+  file["shard"] = options.shard;
+  file["shards"] = options.shards;
+  return file.dump(2);
+}
+
+std::string merge_json(const std::vector<std::string>& results) {
+  if (results.empty()) throw std::invalid_argument("there is nothing to merge");
+  Json all;
+  std::set<unsigned> shards;
+  for (const std::string& text : results) {
+    const Json part = Json::parse(text);
+    if (all.is_null()) {
+      all = part;
+    } else {
+      for (const char* key : {"scenario", "kernel", "memory", "strategy", "shards"})
+        if (part.at(key) != all.at(key))
+          throw std::invalid_argument(fmt::format("/{}: the parts are of different searches", key));
+      all["executions"] = all["executions"].get<u64>() + part.at("executions").get<u64>();
+      all["blocked"] = all["blocked"].get<u64>() + part.at("blocked").get<u64>();
+      all["cut"] = all["cut"].get<u64>() + part.at("cut").get<u64>();
+      all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
+      all["exhaustive"] = all["exhaustive"].get<bool>() && part.at("exhaustive").get<bool>();
+      const bool simpler = part.at("verdict") == "violation" &&
+                           (all.at("verdict") == "clean" || part.at("steps").get<unsigned>() < all.at("steps").get<unsigned>());
+      if (simpler)
+        for (const auto& [key, value] : part.items())
+          if (key != "executions" && key != "blocked" && key != "cut" && key != "seconds" && key != "exhaustive")
+            all[key] = value;
+    }
+    if (!shards.insert(part.at("shard").get<unsigned>()).second)
+      throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>()));
+  }
+  const unsigned wanted = all.at("shards").get<unsigned>();
+  if (shards.size() != wanted) all["exhaustive"] = false;
+  all["merged"] = shards.size();
+  all.erase("shard");
+  return all.dump(2);
+}
+
+}  // namespace uringsim

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/explore/explore.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "kernel_model/arch/lock.h"
+#include "sim/explore/pct.h"
+#include "sim/explore/replay.h"
+#include "sim/explore/testing.h"
+#include "tests/sim/explore/handshake.h"
+
+namespace uringsim {
+namespace {
+
+using sim::Handshake;
+using sim::Memory;
+using sim::Tasks;
+
+/// The handshake without a second look: it loses a wakeup under every model.
+struct Lossy {
+  Tasks<Handshake> program{"lossy"};
+  Lossy() { sim::make_handshake(program, {2, true, true, false}, true); }
+};
+struct Sound {
+  Tasks<Handshake> program{"sound"};
+  Sound() { sim::make_handshake(program, {1}, true); }
+};
+
+ExploreOptions by(Search strategy, Memory memory) {
+  ExploreOptions options;
+  options.strategy = strategy;
+  options.memory = memory;
+  options.executions = 200'000;
+  return options;
+}
+
+class ExploreTest : public testing::TestWithParam<std::tuple<Search, Memory>> {
+ protected:
+  [[nodiscard]] ExploreOptions options() const { return by(std::get<0>(GetParam()), std::get<1>(GetParam())); }
+};
+INSTANTIATE_TEST_SUITE_P(All, ExploreTest,
+                         testing::Combine(testing::Values(Search::random, Search::dfs, Search::pct),
+                                          testing::Values(Memory::sc, Memory::tso, Memory::weak)),
+                         [](const auto& of) {
+                           return std::string(to_string(std::get<0>(of.param))) + "_" + to_string(std::get<1>(of.param));
+                         });
+
+TEST_P(ExploreTest, FindsTheLostWakeupAndTellsItInAFewSteps) {
+  Lossy lossy;
+  const ExploreResult result = explore(lossy.program, options());
+  ASSERT_TRUE(result.found) << result.error;
+  EXPECT_EQ(result.violation.check, "lost-wakeup");
+  EXPECT_LE(result.cost.lines, 12u) << result.story;
+  EXPECT_LE(result.cost.preemptions + result.cost.reorderings, 2u) << result.story;
+  EXPECT_NE(result.story.find("sq sleeps"), std::string::npos);
+}
+
+TEST_P(ExploreTest, AReproRunsAgainToTheSameHash) {
+  Lossy lossy;
+  const ExploreResult result = explore(lossy.program, options());
+  const sim::Repro read = sim::Repro::from_json(result.repro.to_json());
+  const ReplayResult again = replay(lossy.program, read);
+  EXPECT_EQ(again.difference, "");
+  EXPECT_TRUE(again.violated);
+  EXPECT_EQ(again.hash, result.repro.hash);
+  EXPECT_EQ(again.story, result.story);
+}
+
+TEST_P(ExploreTest, TheMinimisedScheduleIsNoMoreComplicatedThanTheOneFound) {
+  Lossy lossy;
+  ExploreOptions plain = options();
+  plain.minimise = false;
+  const ExploreResult found = explore(lossy.program, plain);
+  const ExploreResult minimised = explore(lossy.program, options());
+  EXPECT_FALSE(found.cost < minimised.cost);
+  EXPECT_EQ(found.violation.text, minimised.violation.text);
+}
+
+TEST_P(ExploreTest, ASoundProgramIsCleanAndOnlyDfsSaysExhaustive) {
+  Sound sound;
+  const ExploreResult result = explore(sound.program, options());
+  EXPECT_TRUE(result.clean()) << result.story;
+  EXPECT_EQ(result.exhaustive, std::get<0>(GetParam()) == Search::dfs);
+}
+
+TEST(Explore, AReproOfAnotherProgramIsRefusedWithTheStepThatDiffers) {
+  Lossy lossy;
+  const ExploreResult result = explore(lossy.program, by(Search::random, Memory::sc));
+  Tasks<Handshake> changed("lossy");
+  sim::make_handshake(changed, {2, false, true, false}, true);  // its barrier is gone
+  const ReplayResult stale = replay(changed, result.repro);
+  EXPECT_NE(stale.difference.find("step"), std::string::npos);
+  Tasks<Handshake> other("other");
+  EXPECT_NE(replay(other, result.repro).difference.find("\"other\""), std::string::npos);
+}
+
+TEST(Explore, AReproThatWasTamperedWithIsRefused) {
+  Lossy lossy;
+  std::string text = explore(lossy.program, by(Search::random, Memory::sc)).repro.to_json();
+  std::string format = text;
+  format.replace(format.find("\"format\": 1"), 11, "\"format\": 9");
+  EXPECT_THROW(sim::Repro::from_json(format), sim::ReproError);
+  const size_t at = text.find("\"op\":\"store\"");
+  text.replace(at, 12, "\"op\":\"fence\"");
+  EXPECT_THROW(sim::Repro::from_json(text), sim::ReproError);
+  EXPECT_THROW(sim::Repro::from_json("{"), sim::ReproError);
+}
+
+TEST(Explore, ShardsOfADfsTogetherRunWhatOneSearchRuns) {
+  Sound sound;
+  const ExploreResult whole = explore(sound.program, by(Search::dfs, Memory::tso));
+  u64 executions = 0;
+  for (unsigned shard = 0; shard < 3; shard++) {
+    ExploreOptions options = by(Search::dfs, Memory::tso);
+    options.shard = shard;
+    options.shards = 3;
+    const ExploreResult part = explore(sound.program, options);
+    EXPECT_TRUE(part.exhaustive);
+    EXPECT_LT(part.executions, whole.executions);
+    executions += part.executions;
+  }
+  EXPECT_EQ(executions, whole.executions);
+}
+
+TEST(Explore, JobsFindWhatOneProcessFindsAndCountAlike) {
+  Sound sound;
+  ExploreOptions options = by(Search::dfs, Memory::tso);
+  const ExploreResult one = explore(sound.program, options);
+  options.jobs = 2;
+  const ExploreResult two = explore(sound.program, options);
+  EXPECT_EQ(two.error, "");
+  EXPECT_TRUE(two.exhaustive);
+  EXPECT_EQ(two.executions, one.executions);
+  Lossy lossy;
+  options = by(Search::random, Memory::weak);
+  options.jobs = 2;
+  const ExploreResult found = explore(lossy.program, options);
+  ASSERT_TRUE(found.found) << found.error;
+  EXPECT_TRUE(replay(lossy.program, found.repro).violated);
+}
+
+TEST(Explore, AnInterruptedSearchGoesOnFromItsCheckpoint) {
+  const std::string path = testing::TempDir() + "explore-checkpoint.json";
+  for (const Search strategy : {Search::dfs, Search::random}) {
+    std::remove(path.c_str());
+    Sound sound;
+    ExploreOptions options = by(strategy, Memory::tso);
+    options.executions = strategy == Search::dfs ? ~u64{0} : 500;
+    const ExploreResult whole = explore(sound.program, options);
+    options.checkpoint = path;
+    u64 parts = 0;
+    ExploreResult result;
+    for (u64 limit = 100; !result.exhaustive && limit <= 2'000'000; limit += strategy == Search::dfs ? 20'000 : 100) {
+      options.executions = limit;
+      result = explore(sound.program, options);
+      ASSERT_EQ(result.error, "");
+      parts++;
+      if (strategy == Search::random && limit == 500) break;
+    }
+    EXPECT_GT(parts, 1u);
+    EXPECT_EQ(result.executions, whole.executions);
+  }
+  ExploreOptions other = by(Search::random, Memory::sc);
+  other.checkpoint = path;
+  Sound sound;
+  EXPECT_NE(explore(sound.program, other).error.find("/search"), std::string::npos);
+  std::remove(path.c_str());
+}
+
+TEST(Explore, ResultsOfShardsMergeToOneVerdict) {
+  Lossy lossy;
+  std::vector<std::string> parts;
+  u64 executions = 0;
+  for (unsigned shard = 0; shard < 2; shard++) {
+    ExploreOptions options = by(Search::random, Memory::sc);
+    options.executions = 50;
+    options.shard = shard;
+    options.shards = 2;
+    const ExploreResult part = explore(lossy.program, options);
+    executions += part.executions;
+    parts.push_back(to_json(part, options, "lossy", "", ""));
+  }
+  const std::string merged = merge_json(parts);
+  EXPECT_NE(merged.find("\"verdict\": \"violation\""), std::string::npos);
+  EXPECT_NE(merged.find("\"executions\": " + std::to_string(executions)), std::string::npos);
+  EXPECT_THROW(merge_json({parts[0], parts[0]}), std::invalid_argument);
+}
+
+TEST(Explore, TheStoryOfAStaleReadNamesTheStoreThatItMissed) {
+  Tasks<Handshake> program("no barrier");
+  sim::make_handshake(program, {1, false, true}, true);
+  for (const Memory memory : {Memory::tso, Memory::weak}) {
+    const ExploreResult result = explore(program, by(Search::dfs, memory));
+    ASSERT_TRUE(result.found);
+    EXPECT_NE(result.story.find("(old: "), std::string::npos) << result.story;
+    EXPECT_GE(result.cost.reorderings, 1u);
+  }
+}
+
+TEST(Explore, AFailingTestPrintsTheStoryAndThePathOfARepro) {
+  Lossy lossy;
+  const testing::AssertionResult result = explores_clean(lossy.program, by(Search::random, Memory::sc));
+  ASSERT_FALSE(result);
+  const std::string message = result.message();
+  EXPECT_NE(message.find("VIOLATION (lost-wakeup)"), std::string::npos);
+  const size_t at = message.find("repro: ") + 7;
+  const std::string path = message.substr(at, message.find('\n', at) - at);
+  EXPECT_TRUE(replays(lossy.program, path));
+  std::remove(path.c_str());
+}
+
+TEST(Pct, TheGuaranteeIsOneOverTasksTimesChoicesToTheDepthLessOne) {
+  sim::PctStrategy pct(1, 3);
+  EXPECT_DOUBLE_EQ(pct.guarantee(), 1.0 / 64 / 64);
+  Lossy lossy;
+  ExploreOptions options = by(Search::pct, Memory::sc);
+  options.stop_at_violation = false;
+  options.minimise = false;
+  options.executions = 2000;
+  const ExploreResult result = explore(lossy.program, options);
+  EXPECT_GT(result.guarantee, 0);
+  EXPECT_LE(result.guarantee, 0.5 / 64 / 64);
+  EXPECT_TRUE(result.found);
+}
+
+}  // namespace
+}  // namespace uringsim
