@@ -19,7 +19,7 @@
 //   porf        itself and everything before it in porf
 //   ordered     sc: the same; tso: itself and everything that global memory saw before it, as far as program order, barriers
 //               and reads from other tasks say so (co and fr come on top, see before())
-//   view        weak, and the race detector: what the task knows (see View)
+//   view        weak: what the task knows (see View)
 #pragma once
 
 #include <cstring>
@@ -45,10 +45,23 @@ enum EventFlag : u16 {
   kWriteFence = 256,  ///< smp_wmb in front of it
   kLock = 512,        ///< part of taking a lock
   kChoice = 1024,     ///< Machine::choose
+  kRange = 32768,     ///< a plain access to a range; `value` says which, see PlainRange
   kSync = 2048,       ///< ordered behind event `source` of another task: join, first step of a spawned task, waking up
-  kFullFence = 8192,  ///< smp_mb in front of it, where that is no event of its own (sc)
   kWaiting = 16384,   ///< found the lock held (or the task still asleep); the event that takes it comes later
   kCas = 4096,        ///< load of a compare-exchange: stores only if it read what was expected
+};
+
+/// A range of bytes of the arena, as the value of an event.
+struct PlainRange {
+  u64 offset;
+  u64 bytes;
+  bool write;
+
+  [[nodiscard]] u64 pack() const noexcept { return offset | bytes << 32 | u64{write} << 63; }
+  static PlainRange unpack(u64 value) noexcept { return {value & 0xffffffff, value >> 32 & 0x7fffffff, value >> 63 != 0}; }
+  [[nodiscard]] bool conflicts(const PlainRange& other) const noexcept {
+    return (write || other.write) && offset < other.offset + other.bytes && other.offset < offset + bytes;
+  }
 };
 
 struct Event {
@@ -76,6 +89,8 @@ struct RmwOperation {
   arch::Order order = arch::Order::full;
   bool lock = false;   ///< takes a lock
   bool waits = false;  ///< acts only on a zero; until then the task waits
+  bool looks = false;  ///< stores nothing: the end of a sleep
+  bool wakes = false;  ///< acts only if the word has a bit in common with `expected`
 
   [[nodiscard]] u64 apply(u64 old) const noexcept {
     u64 value = operand;
@@ -85,14 +100,17 @@ struct RmwOperation {
     return size == 8 ? value : value & ((u64{1} << (8 * size)) - 1);
   }
   [[nodiscard]] bool stores(u64 old) const noexcept {
-    return waits ? old == 0 : op != arch::Rmw::compare_exchange || old == expected;
+    if (waits) return old == 0;
+    if (wakes) return (old & expected) != 0;
+    return op != arch::Rmw::compare_exchange || old == expected;
   }
   /// What kind of event the load is if it reads `old`.
   [[nodiscard]] u16 flags(u64 old) const noexcept {
     u16 result = kRead;
-    if (op == arch::Rmw::compare_exchange) result |= kCas;
+    if (op == arch::Rmw::compare_exchange || wakes) result |= kCas;
     if (waits) result |= kLock;
     if (!stores(old)) return waits ? static_cast<u16>(result | kWaiting) : result;
+    if (looks) return result | kAcquire;
     result |= kRmw;
     if (order == arch::Order::acquire || order == arch::Order::full) result |= kAcquire;
     if (order == arch::Order::full) result |= kFull;
@@ -133,7 +151,7 @@ class Graph {
     u16 length = 0;
   };
 
-  Graph(MemoryModel model, bool views) : model_(model), views_(views || model == MemoryModel::weak) { clear(); }
+  explicit Graph(MemoryModel model) : model_(model) { clear(); }
 
   void clear() noexcept {
     count_ = 1;
@@ -158,7 +176,7 @@ class Graph {
     std::memcpy(static_cast<void*>(porf), other.porf, n * sizeof porf[0]);
     std::memcpy(static_cast<void*>(readers_), other.readers_, n * sizeof readers_[0]);
     if (model_ == MemoryModel::tso) std::memcpy(static_cast<void*>(ordered), other.ordered, n * sizeof ordered[0]);
-    if (views_) std::memcpy(static_cast<void*>(view), other.view, n * sizeof view[0]);
+    if (model_ == MemoryModel::weak) std::memcpy(static_cast<void*>(view), other.view, n * sizeof view[0]);
     if (other.any_rmw_) std::memcpy(static_cast<void*>(operation), other.operation, n * sizeof operation[0]);
     any_rmw_ = other.any_rmw_;
     words = other.words;
@@ -171,7 +189,6 @@ class Graph {
   [[nodiscard]] unsigned count() const noexcept { return count_; }
   [[nodiscard]] bool full() const noexcept { return count_ + 4u > kCapacity; }
   [[nodiscard]] EventId newest() const noexcept { return static_cast<EventId>(count_ - 1); }
-  [[nodiscard]] bool views() const noexcept { return views_; }
   [[nodiscard]] bool any_plain() const noexcept { return plain_.any(); }
 
   /// Appends an event to `thread`'s program order. Edges and sets come with link_*() and complete().
@@ -302,8 +319,26 @@ class Graph {
     Set others = words[e.word].stores;
     if ((e.flags & kWrite) != 0) others |= words[e.word].loads;
     if ((e.flags & kPlain) == 0) others &= plain_;
-    others -= view[id].current;
+    others -= known(id);
     return others;
+  }
+
+  /// Plain accesses unordered with `id`, whatever word they go to.
+  [[nodiscard]] Set unordered_plain(EventId id) const noexcept { return plain_ - known(id); }
+  /// Events unordered with `id`.
+  [[nodiscard]] Set unordered(EventId id) const noexcept { return Set::below(count_) - known(id); }
+  /// What happens before `id`, for the race detector. Where stores become visible in order (sc, tso), whoever reads a marked
+  /// store is behind it. Reading a plain store orders nothing.
+  [[nodiscard]] Set known(EventId id) const noexcept {
+    const Event& e = event[id];
+    const bool read = (e.flags & kRead) != 0;
+    const bool plain = read && ((e.flags & kPlain) != 0 || plain_.test(e.rf));
+    if (model_ != MemoryModel::weak) return plain ? porf[e.po_prev] : porf[id];
+    if (!read) return view[id].current;
+    const View<W>& before = view[e.po_prev];
+    Set result = (e.flags & (kReadFence | kFull)) != 0 ? before.acquired : before.current;
+    if ((e.flags & kAcquire) != 0 && !plain) result |= view[e.rf].message;
+    return result;
   }
 
   Event event[kCapacity];
@@ -333,10 +368,10 @@ class Graph {
   [[nodiscard]] Set weak_bound(const Set& current, const Set* at_new_fence, const Set& causes) const noexcept;
   [[nodiscard]] Set fences_before(const Set& seen) const noexcept;
   void complete_view(EventId id) noexcept;
+  [[nodiscard]] bool has_unlocked(EventId id) const noexcept;
   [[nodiscard]] const Set& order_of(EventId id) const noexcept { return model_ == MemoryModel::tso ? ordered[id] : porf[id]; }
 
   MemoryModel model_;
-  bool views_;
   bool any_rmw_ = false;
   u16 count_ = 1;
   Set stores_;  // all stores

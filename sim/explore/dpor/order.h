@@ -20,8 +20,11 @@
 //                                 far as causality, coherence and reading say something about it: whoever comes behind
 //                                 knows what whoever came before knew (this is psc of RC11, with causality added)
 //         RMW                     atomic; passes on what the store it read had carried (release sequence)
-//         lock, unlock            acquire and release; and what was done under the lock before is carried by stores after
-//                                 taking it (po-unlock-rf-lock-po)
+//         lock, unlock            acquire and release; what was done under the lock before is carried by stores after taking it
+//                                 (po-unlock-rf-lock-po), and so is what was done before an unlock of any lock by the same task
+//                                 (po-unlock-lock-po)
+//         schedule, wake          a full barrier each, in front of their look at the task's state; the sleeper then knows what
+//                                 its waker knew
 //         Stronger than LKMM: loads are never ordered behind later stores by reading them (no load buffering); smp_rmb orders
 //         later stores too; a lock passes on what its last holder had merely read; release sequences (LKMM has them since 6.3).
 //         Weaker than LKMM: address, data and control dependencies order nothing, they cannot be seen in compiled code
@@ -46,7 +49,7 @@ void Graph<W>::complete(EventId id) noexcept {
     const Event& p = event[previous];
     e.last_read = p.last_read;
     e.last_write = p.last_write;
-    const bool drains = (e.flags & (kFull | kRmw | kSync | kLock | kCas)) != 0;
+    const bool drains = (e.flags & (kFull | kRmw | kSync | kCas)) != 0 || (e.flags & (kLock | kRead)) == (kLock | kRead);
     Set seen = ordered[e.last_read];
     if ((e.flags & kWrite) != 0 || drains) seen |= ordered[e.last_write];
     if ((e.flags & kSync) != 0) {
@@ -60,7 +63,7 @@ void Graph<W>::complete(EventId id) noexcept {
     if ((e.flags & kRead) != 0 || drains) e.last_read = id;
     if ((e.flags & kWrite) != 0) e.last_write = id;
   }
-  if (views_) complete_view(id);
+  if (model_ == MemoryModel::weak) complete_view(id);
 }
 
 template <unsigned W>
@@ -73,7 +76,6 @@ void Graph<W>::complete_view(EventId id) noexcept {
   const bool write = (e.flags & kWrite) != 0;
   if ((e.flags & kReadFence) != 0) v.current = v.acquired;
   if ((e.flags & kWriteFence) != 0) v.released |= v.written;
-  if ((e.flags & kFullFence) != 0) v.released = v.current = v.acquired;
   if ((e.flags & kFull) != 0 && !write) {
     v.current = v.acquired;
     v.current.set(id);
@@ -94,6 +96,7 @@ void Graph<W>::complete_view(EventId id) noexcept {
     v.acquired |= message;
     if ((e.flags & kAcquire) != 0) v.current |= message;
     if ((e.flags & kLock) != 0) v.released |= message;
+    if ((e.flags & (kLock | kRmw)) == (kLock | kRmw) && has_unlocked(e.po_prev)) v.released = v.current = v.acquired;
   }
   if (write) {
     v.message = v.released;
@@ -101,11 +104,15 @@ void Graph<W>::complete_view(EventId id) noexcept {
     if ((e.flags & kRmw) != 0) v.message |= view[event[e.po_prev].rf].message;
     v.message.set(id);
     v.written |= v.message;
-    if ((e.flags & kFull) != 0) {
-      v.current = v.acquired;
-      v.released = v.current;
-    }
   }
+}
+
+/// True if the task released a lock at or before `id`.
+template <unsigned W>
+bool Graph<W>::has_unlocked(EventId id) const noexcept {
+  for (; id != 0; id = event[id].po_prev)
+    if ((event[id].flags & (kLock | kWrite | kRmw)) == (kLock | kWrite)) return true;
+  return false;
 }
 
 /// Adds what co and fr say: whoever was overwritten by something in the set is before it too.

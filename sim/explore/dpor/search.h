@@ -105,9 +105,10 @@ class Search final : public arch::Machine, private Ending {
     waits_rf,    // replaying: the store that its next load reads has not been replayed
     frontier,    // replayed everything; its next operation would be a new event
     waits_lock,  // at the frontier; needs `wait_word` free
+    asleep,      // at the frontier; needs `wait_word`, which holds its TaskState, to be TASK_RUNNING
+    unborn,      // spawned in the run, not yet woken; waits like asleep
     waits_join,  // at the frontier; needs task `wait_id` over
-    asleep,      // at the frontier; needs its state word running
-    not_woken,   // spawned, never started
+    absent,      // not spawned in this execution, or not woken before it began
     cut,         // assume() failed
     polling,     // a pass without effect is over
     ended,
@@ -122,21 +123,26 @@ class Search final : public arch::Machine, private Ending {
     Search* search = nullptr;
     EventId cursor = 0;  // next event to replay, 0: none
     u16 replayed = 0;    // events replayed or added so far
-    Status status = Status::not_woken;
+    Status status = Status::absent;
     u16 pending = 0;      // barriers passed since the last event
     bool effect = false;  // the polling pass under way changed something
     u16 pass_from = 0;    // index of its first event
     u16 wait_word = 0;
     EventId wait_event = 0;
     u32 wait_id = 0;
-    u16 state_word = 0;  // number + 1 of the word that holds its TaskState
-    u32 state = 0;
+    u32* state = nullptr;           // TASK_*, a word of the arena
+    bool initial = false;           // woken before executions began
+    u32 spawned = 0;                // tasks that it has spawned in this execution
+    unsigned char* pool = nullptr;  // what it allocates in the run comes from here
+    u64 pool_used = 0;
+    EventId born = 0;  // the event that spawned it
     arch::Site site;
     std::vector<const char*> scopes;
   };
   struct WordInfo {
     void* at = nullptr;
     u8 size = 0;
+    u16 other_size = 0;  // number + 1 of the word of another size at the same place
   };
   enum class ItemKind : u8 { read, place, revisit, choice, lock };
   // An alternative not yet taken. Its options are the newest `options_` from `first` on.
@@ -166,6 +172,8 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] Task& running() const noexcept { return *running_; }
   u16 word_of(const void* at, unsigned size) noexcept;
   u16 make_word(const void* at, unsigned size, u64 offset) noexcept;
+  EventId await(Task& task, u16 word, Status status, const RmwOperation& operation) noexcept;
+  Task& add_task(arch::Task& task, void (*entry)(void*), void* argument);
   void touch(u16 word) noexcept;
   [[nodiscard]] bool is_left_out(const char* barrier) const noexcept;
   void note(EventId id, OpKind kind, const void* at, unsigned size, const char* barrier, const arch::Site& site);
@@ -173,6 +181,8 @@ class Search final : public arch::Machine, private Ending {
   void fail(const char* check, std::string text);
   void stop_task();
   void refuse(const char* what) noexcept;
+  void first_wait(Task& task);
+  u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 
   // ---- growing the graph (search_grow.h)
   EventId add_load(u16 thread, u16 flags, u16 word, const RmwOperation* op);
@@ -185,6 +195,7 @@ class Search final : public arch::Machine, private Ending {
   bool may_revisit(EventId load, EventId store) const;
   bool plainest(EventId event, const Set& causes) const;
   void check_races(EventId id);
+  [[nodiscard]] PlainRange range_of(EventId id) const;
 
   // ---- going back (search_back.h)
   bool backtrack();
@@ -213,7 +224,10 @@ class Search final : public arch::Machine, private Ending {
   Reserve<u32> word_index_;  // by arena offset: number + 1 of the word there
   std::vector<WordInfo> word_info_;
   std::vector<std::unique_ptr<Task>> tasks_;
+  std::vector<std::pair<void*, unsigned char*>> room_;  // stacks and pools for tasks that are spawned in the run
+  std::vector<std::pair<u64, u32>> born_;               // (parent, how manieth child) -> task
   Task* running_ = nullptr;
+  bool ranges_ = false;  // some execution had a plain access to a range
   Fiber home_;
   bool set_up_ = true;
   bool replaying_ = false;

@@ -151,7 +151,7 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
   if (keep) {
     std::unique_ptr<Graph<W>> saved;
     if (spare_.empty()) {
-      saved = std::make_unique<Graph<W>>(options_in_.memory, g.views());
+      saved = std::make_unique<Graph<W>>(options_in_.memory);
     } else {
       saved = std::move(spare_.back());
       spare_.pop_back();

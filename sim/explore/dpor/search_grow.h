@@ -7,7 +7,7 @@
 namespace uringsim::sim::dpor {
 
 /// The barriers that stand in front of an event, whatever the event itself turns out to be.
-inline constexpr u16 kInFront = kReadFence | kWriteFence | kFullFence;
+inline constexpr u16 kInFront = kReadFence | kWriteFence;
 
 /// Lets `load` read `store`, and be what it is then.
 template <unsigned W>
@@ -98,7 +98,6 @@ bool Search<W>::add_rmw_store(EventId load) {
   const RmwOperation& op = g.operation[load];
   u16 flags = kWrite | kRmw;
   if (op.order == arch::Order::release || op.order == arch::Order::full) flags |= kRelease;
-  if (op.order == arch::Order::full && options_in_.memory != MemoryModel::weak) flags |= kFull;
   const bool free = g.taken_by(read.rf, read.word) == 0;
   const EventId from = read.rf;
   const EventId id = g.append(read.thread, flags, read.word, op.apply(read.value));
@@ -166,15 +165,34 @@ bool Search<W>::plainest(EventId id, const Set& causes) const {
 template <unsigned W>
 void Search<W>::check_races(EventId id) {
   Graph<W>& g = *graph_;
-  if (!options_in_.races || !g.views() || violated_) return;
+  if (!options_in_.races || violated_) return;
   if ((g.event[id].flags & kPlain) == 0 && !g.any_plain()) return;
-  const Set races = g.races_with(id);
+  Set races;
+  const bool range = (g.event[id].flags & kRange) != 0;
+  if (!range) races = g.races_with(id);
+  if (range || ranges_) {
+    const PlainRange mine = range_of(id);
+    (range ? g.unordered(id) : g.unordered_plain(id)).each([&](unsigned other) {
+      const Event& e = g.event[other];
+      if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread) return;
+      if ((range || (e.flags & kRange) != 0) && mine.conflicts(range_of(static_cast<EventId>(other)))) races.set(other);
+    });
+  }
   if (!races.any()) return;
   races.all_descending([&](unsigned other) {
     race_ = {static_cast<EventId>(other), id};
     return false;
   });
   fail("data-race", "");
+}
+
+/// The bytes that a load, a store or a range stands for.
+template <unsigned W>
+PlainRange Search<W>::range_of(EventId id) const {
+  const Event& e = graph_->event[id];
+  if ((e.flags & kRange) != 0) return PlainRange::unpack(e.value);
+  const WordInfo& info = word_info_[e.word];
+  return {arena_.offset(info.at), info.size, (e.flags & kWrite) != 0};
 }
 
 }  // namespace uringsim::sim::dpor

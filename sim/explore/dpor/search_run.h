@@ -18,7 +18,7 @@ Search<W>::Search(Program& program, const Options& options)
       options_in_(options),
       arena_(Arena::Options{.bytes = kArenaBytes}),
       word_index_(kArenaBytes),
-      graph_(std::make_unique<Graph<W>>(options.memory, options.races)) {
+      graph_(std::make_unique<Graph<W>>(options.memory)) {
   word_info_.reserve(256);
 }
 
@@ -30,7 +30,8 @@ void Search<W>::restart() {
   Graph<W>& g = *graph_;
   for (u32 id = 0; id < tasks_.size(); id++) {
     Task& task = *tasks_[id];
-    if (task.state_word == 0 && task.state != arch::TASK_RUNNING) continue;
+    task.status = Status::absent;
+    if (!task.initial) continue;
     task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
     task.cursor = g.threads[id].first;
     task.replayed = 0;
@@ -38,6 +39,8 @@ void Search<W>::restart() {
     task.pending = 0;
     task.effect = false;
     task.pass_from = 0;
+    task.spawned = 0;
+    task.pool_used = 0;
     task.scopes.clear();
   }
   preempt_ = false;
@@ -46,8 +49,23 @@ void Search<W>::restart() {
 template <unsigned W>
 void Search<W>::enter(void* argument) {
   Task& task = *static_cast<Task*>(argument);
+  if (!task.initial) task.search->first_wait(task);
   task.entry(task.argument);
   task.search->stop_task();
+}
+
+/// A task that was spawned in the run begins once it is woken, and knows what its spawner knew.
+template <unsigned W>
+void Search<W>::first_wait(Task& task) {
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    id = add_event(static_cast<u16>(task.task->id), kSync, task.born);
+    task.replayed++;
+  }
+  RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
+  look.waits = look.looks = true;
+  await(task, word_of(task.state, 4), Status::unborn, look);
 }
 
 /// The current task is over.
@@ -110,7 +128,7 @@ auto Search<W>::pick() -> Task* {
   for (auto& entry : tasks_) {
     Task& task = *entry;
     if (task.status == Status::frontier || task.status == Status::replaying) return &task;
-    if (task.status == Status::waits_lock) {
+    if (task.status == Status::waits_lock || task.status == Status::asleep || task.status == Status::unborn) {
       const EventId last = g.words[task.wait_word].last;
       if ((last == 0 ? g.words[task.wait_word].initial : g.event[last].value) == 0) return &task;
     }
@@ -158,7 +176,7 @@ void Search<W>::finish() {
   all_ended_ = true;
   for (u32 id = 0; id < tasks_.size(); id++) {
     const Task& task = *tasks_[id];
-    if (task.status == Status::ended || task.status == Status::not_woken) continue;
+    if (task.status == Status::ended || task.status == Status::absent || task.status == Status::unborn) continue;
     all_ended_ = false;
     if (task.status == Status::cut) cut = true;
     if (task.status == Status::polling) {
@@ -191,7 +209,7 @@ void Search<W>::finish() {
   left_over_.clear();
   arch::set_current_task(nullptr);
   program_.check(*this);
-  if (options_in_.digests) result_.digests.push_back(program_.digest());
+  if (options_in_.digests && !violated_) result_.digests.push_back(program_.digest());
 }
 
 /// Gives every word the co-newest value, as the program's check expects it.
@@ -213,8 +231,13 @@ Result Search<W>::run() {
   arch::set_current_task(nullptr);
   program_.set_up(*this);
   set_up_ = false;
+  for (auto& task : tasks_) task->pool = static_cast<unsigned char*>(arena_.alloc_stack());
+  for (u64 id = tasks_.size(); id < kMaxTasks; id++) {
+    void* const stack = arena_.alloc_stack();
+    room_.emplace_back(stack, static_cast<unsigned char*>(arena_.alloc_stack()));
+  }
   arena_.save(snapshot_);
-  graph_->threads.resize(tasks_.size());
+  graph_->threads.resize(kMaxTasks);
   const auto begin = std::chrono::steady_clock::now();
   bool more = true;
   for (u64 executions = 0; more; executions++) {
@@ -256,9 +279,9 @@ template <unsigned W>
 u16 Search<W>::word_of(const void* at, unsigned size) noexcept {
   const u64 offset = arena_.offset(at);
   if (offset < kArenaBytes) [[likely]] {
-    const u32 number = word_index_[offset];
-    if (number != 0 && word_info_[number - 1].size == size) [[likely]]
-      return static_cast<u16>(number - 1);
+    for (u32 number = word_index_[offset]; number != 0; number = word_info_[number - 1].other_size)
+      if (word_info_[number - 1].size == size) [[likely]]
+        return static_cast<u16>(number - 1);
   }
   return make_word(at, size, offset);
 }
@@ -268,10 +291,8 @@ u16 Search<W>::make_word(const void* at, unsigned size, u64 offset) noexcept {
   if (offset >= kArenaBytes) {
     refuse("a task shares memory that is not the machine's");
   }
-  if (word_index_[offset] != 0 || word_info_.size() >= 0xffff) {
-    refuse("a word is accessed in different sizes");
-  }
-  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size)});
+  if (word_info_.size() >= 0xfff0) refuse("more words than the search can tell apart");
+  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size), static_cast<u16>(word_index_[offset])});
   word_index_[offset] = static_cast<u32>(word_info_.size());
   return static_cast<u16>(word_info_.size() - 1);
 }
@@ -283,6 +304,9 @@ void Search<W>::touch(u16 word) noexcept {
   if (g.words.size() <= word) g.words.resize(word + u32{1});
   auto& w = g.words[word];
   if (w.last != 0 || w.loads.any()) return;
+  for (u32 other = word_info_[word].other_size; other != 0; other = word_info_[other - 1].other_size)
+    if (other - 1 < g.words.size() && (g.words[other - 1].last != 0 || g.words[other - 1].loads.any()))
+      refuse("a word is accessed in different sizes");
   w.initial = 0;
   std::memcpy(&w.initial, word_info_[word].at, word_info_[word].size);
 }
@@ -311,6 +335,11 @@ void Search<W>::note(EventId id, OpKind kind, const void* at, unsigned size, con
 // ---- memory --------------------------------------------------------------------------------------------------------
 
 namespace detail {
+inline u64 peek(const void* at, unsigned size) noexcept {
+  u64 value = 0;
+  std::memcpy(&value, at, size);
+  return value;
+}
 inline void poke(void* at, unsigned size, u64 value) noexcept {
   switch (size) {
     case 1:
@@ -343,7 +372,8 @@ u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char
     if (violated_) leave(task, Status::frontier);
   }
   note(id, order == arch::Order::plain ? OpKind::plain_read : OpKind::load, at, size, barrier, site);
-  return graph_->event[id].value;
+  // Replay keeps causality, so memory holds what a plain load reads, whichever way it got there.
+  return order == arch::Order::plain && options_in_.races ? detail::peek(at, size) : graph_->event[id].value;
 }
 
 template <unsigned W>
@@ -368,14 +398,20 @@ void Search<W>::store(void* at, unsigned size, u64 value, arch::Order order, con
 template <unsigned W>
 u64 Search<W>::rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order,
                    arch::Site site) noexcept {
+  return perform(at, {operand, expected, op, static_cast<u8>(size), order}, OpKind::rmw, site);
+}
+
+/// A read-modify-write that does not wait. Returns the old value.
+template <unsigned W>
+u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept {
   Task& task = running();
+  const u8 size = operation.size;
   EventId id = replayed_event(task);
   if (id == 0) {
     at_frontier(task);
-    const RmwOperation operation{operand, expected, op, static_cast<u8>(size), order, false, false};
     u16 flags = kRead | task.pending;
-    flags |= op == arch::Rmw::compare_exchange ? kCas : kRmw;
-    if (order == arch::Order::full) flags |= kFull;
+    flags |= operation.op == arch::Rmw::compare_exchange || operation.wakes ? kCas : kRmw;
+    if (operation.order == arch::Order::full) flags |= kFull;
     task.pending = 0;
     id = add_load(static_cast<u16>(task.task->id), flags, word_of(at, size), &operation);
     task.replayed++;
@@ -389,12 +425,12 @@ u64 Search<W>::rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expec
   }
   const Event& e = graph_->event[id];
   const u64 old = e.value;
-  note(id, OpKind::rmw, at, size, nullptr, site);
+  note(id, kind, at, size, nullptr, site);
   if ((e.flags & kRmw) != 0) {
-    task.effect = true;
+    task.effect |= !operation.lock;  // taking a lock is nobody's progress
     detail::poke(at, size, graph_->event[e.po_next].value);
-    note(e.po_next, OpKind::rmw, at, size, nullptr, site);
-    if (order == arch::Order::full && options_in_.memory == MemoryModel::weak) fence(arch::Fence::full, nullptr, site);
+    note(e.po_next, kind, at, size, nullptr, site);
+    if (operation.order == arch::Order::full && options_in_.memory == MemoryModel::weak) fence(arch::Fence::full, nullptr, site);
   }
   return old;
 }
@@ -403,9 +439,10 @@ template <unsigned W>
 void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) noexcept {
   if (is_left_out(barrier)) return;
   Task& task = running();
-  if (kind != arch::Fence::full || options_in_.memory == MemoryModel::sc) {
-    if (task.cursor == 0)
-      task.pending |= kind == arch::Fence::read ? kReadFence : kind == arch::Fence::write ? kWriteFence : kFullFence;
+  if (options_in_.memory == MemoryModel::sc) return;
+  if (kind != arch::Fence::full) {
+    if (task.cursor == 0 && options_in_.memory == MemoryModel::weak)
+      task.pending |= kind == arch::Fence::read ? kReadFence : kWriteFence;
     return;
   }
   EventId id = replayed_event(task);
@@ -420,8 +457,23 @@ void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) no
 }
 
 template <unsigned W>
-void Search<W>::plain(const void*, u64, bool, arch::Site) noexcept {
-  refuse("plain accesses to a range");
+void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) noexcept {
+  if (!options_in_.races || bytes == 0) return;
+  Task& task = running();
+  ranges_ = true;
+  if (write) task.effect = true;
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const u16 flags = kPlain | kRange | task.pending;
+    task.pending = 0;
+    id = graph_->append(static_cast<u16>(task.task->id), flags, 0, PlainRange{arena_.offset(at), bytes, write}.pack());
+    graph_->complete(id);
+    task.replayed++;
+    check_races(id);
+    if (violated_) leave(task, Status::frontier);
+  }
+  note(id, write ? OpKind::plain_write : OpKind::plain_read, at, 0, nullptr, site);
 }
 
 template <unsigned W>
@@ -436,24 +488,22 @@ void Search<W>::scope(const char* function) noexcept {
 
 // ---- locks ---------------------------------------------------------------------------------------------------------
 
+/// Adds, or replays, a load that must find a zero; the task waits in `status` until there is one. What it does with the zero is
+/// up to `operation`.
 template <unsigned W>
-void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
-  Task& task = running();
+EventId Search<W>::await(Task& task, u16 word, Status status, const RmwOperation& operation) noexcept {
   const u16 thread = static_cast<u16>(task.task->id);
-  const u16 word = word_of(&lock.word, 4);
-  task.effect = true;
-  task.site = site;
   for (;;) {
     EventId id = replayed_event(task);
     if (id == 0) {
-      if (graph_->threads[thread].last != 0 && (graph_->event[graph_->threads[thread].last].flags & kWaiting) != 0) {
+      const EventId last = graph_->threads[thread].last;
+      if (last != 0 && (graph_->event[last].flags & kWaiting) != 0) {
         task.wait_word = word;
-        leave(task, Status::waits_lock);
+        leave(task, status);
         if (graph_->full()) at_frontier(task);
       } else {
         at_frontier(task);
       }
-      const RmwOperation operation{thread + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire, true, true};
       const u16 flags = kRead | kLock | task.pending;
       task.pending = 0;
       id = add_load(thread, flags, word, &operation);
@@ -466,17 +516,27 @@ void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noex
     } else if ((graph_->event[id].flags & kRmw) != 0) {
       replayed_event(task);
     }
-    if ((graph_->event[id].flags & kRmw) == 0) continue;
-    detail::poke(&lock.word, 4, thread + u64{1});
-    note(id, OpKind::lock, &lock.word, 4, nullptr, site);
-    note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
-    return;
+    if ((graph_->event[id].flags & kWaiting) == 0) return id;
   }
 }
 
 template <unsigned W>
+void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  Task& task = running();
+  task.site = site;
+  RmwOperation operation{task.task->id + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
+  operation.lock = operation.waits = true;
+  const EventId id = await(task, word_of(&lock.word, 4), Status::waits_lock, operation);
+  detail::poke(&lock.word, 4, operation.operand);
+  note(id, OpKind::lock, &lock.word, 4, nullptr, site);
+  note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
+}
+
+template <unsigned W>
 bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
-  return rmw(&lock.word, 4, arch::Rmw::compare_exchange, running().task->id + u64{1}, 0, arch::Order::acquire, site) == 0;
+  RmwOperation operation{running().task->id + u64{1}, 0, arch::Rmw::compare_exchange, 4, arch::Order::acquire};
+  operation.lock = true;
+  return perform(&lock.word, operation, OpKind::try_lock, site) == 0;
 }
 
 template <unsigned W>
@@ -485,14 +545,13 @@ void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) no
   EventId id = replayed_event(task);
   if (id == 0) {
     at_frontier(task);
-    const u16 flags = kWrite | kRelease | task.pending;
+    const u16 flags = kWrite | kRelease | kLock | task.pending;
     task.pending = 0;
     id = add_store(static_cast<u16>(task.task->id), flags, word_of(&lock.word, 4), 0);
     task.replayed++;
     if (violated_) leave(task, Status::frontier);
     preempt_ = true;
   }
-  task.effect = true;
   detail::poke(&lock.word, 4, 0);
   note(id, OpKind::unlock, &lock.word, 4, nullptr, site);
 }
@@ -500,24 +559,79 @@ void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) no
 // ---- tasks ---------------------------------------------------------------------------------------------------------
 
 template <unsigned W>
-void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions& options) noexcept {
-  (void)options;
-  if (!set_up_ || tasks_.size() >= kMaxTasks) {
-    return refuse("too many tasks, or a task that is spawned by a task");
-  }
+auto Search<W>::add_task(arch::Task& task, void (*entry)(void*), void* argument) -> Task& {
   auto made = std::make_unique<Task>();
+  made->search = this;
   made->task = &task;
   made->entry = entry;
   made->argument = argument;
-  made->stack = arena_.alloc_stack();
-  made->stack_bytes = arena_.stack_bytes(made->stack);
-  made->search = this;
-  made->state = arch::TASK_UNINTERRUPTIBLE;
+  task.id = static_cast<u32>(tasks_.size());
+  tasks_.push_back(std::move(made));
+  return *tasks_.back();
+}
+
+/// A task that is spawned in the run is known by who spawned it and as how manieth: the same in every execution.
+template <unsigned W>
+void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions&) noexcept {
+  if (set_up_) {
+    if (tasks_.size() >= kMaxTasks) return refuse("more tasks than the search can tell apart");
+    Task& made = add_task(task, entry, argument);
+    made.stack = arena_.alloc_stack();
+    made.stack_bytes = arena_.stack_bytes(made.stack);
+    made.state = static_cast<u32*>(arena_.alloc(8, 8));
+    *made.state = arch::TASK_UNINTERRUPTIBLE;
+    task.access = arch::Access::explored;
+    task.machine = this;
+    return;
+  }
+  Task& parent = running();
+  const u64 key = u64{parent.task->id} << 32 | parent.spawned++;
+  EventId id = replayed_event(parent);
+  if (id == 0) {
+    at_frontier(parent);
+    const u16 flags = parent.pending;
+    parent.pending = 0;
+    id = add_event(static_cast<u16>(parent.task->id), flags, 0);
+    parent.replayed++;
+  }
+  parent.effect = true;
+  const auto known = std::find_if(born_.begin(), born_.end(), [&](const auto& born) { return born.first == key; });
+  u32 child_id = 0;
+  if (known != born_.end()) {
+    child_id = known->second;
+  } else {
+    if (tasks_.size() >= kMaxTasks) return refuse("more tasks than the search can tell apart");
+    Task& made = add_task(task, entry, argument);
+    child_id = task.id;
+    born_.emplace_back(key, child_id);
+    made.stack = room_.back().first;
+    made.stack_bytes = arena_.stack_bytes(made.stack);
+    made.pool = room_.back().second;
+    room_.pop_back();
+  }
+  Task& child = *tasks_[child_id];
+  child.task = &task;
+  child.entry = entry;
+  child.argument = argument;
+  child.state = reinterpret_cast<u32*>(child.pool);
+  child.pool_used = 64;
+  std::memset(child.pool, 0, 64);
+  *child.state = arch::TASK_UNINTERRUPTIBLE;
+  task.id = child_id;
   task.access = arch::Access::explored;
   task.machine = this;
-  task.id = static_cast<u32>(tasks_.size());
-  task.engine = made.get();
-  tasks_.push_back(std::move(made));
+  child.born = id;
+  child.cursor = graph_->threads[child_id].first;
+  child.replayed = 0;
+  child.status = Status::replaying;
+  child.pending = 0;
+  child.effect = false;
+  child.pass_from = 0;
+  child.spawned = 0;
+  child.scopes.clear();
+  child.fiber.start(child.stack, child.stack_bytes, &Search::enter, &child);
+  preempt_ = true;
+  note(id, OpKind::spawn, nullptr, 0, nullptr, {});
 }
 
 template <unsigned W>
@@ -551,28 +665,47 @@ void Search<W>::join(arch::Task& target) noexcept {
 }
 
 template <unsigned W>
-void Search<W>::set_state(u32) noexcept {
-  refuse("sleeping");
+void Search<W>::set_state(u32 state) noexcept {
+  const bool effect = running().effect;
+  store(running().state, 4, state, arch::Order::relaxed, nullptr, {});
+  running().effect = effect;  // nobody's progress
 }
+
 template <unsigned W>
 u32 Search<W>::state(const arch::Task& task) const noexcept {
-  return tasks_[task.id]->state;
+  const Task& other = *tasks_[task.id];
+  if (set_up_) return *other.state;
+  return static_cast<u32>(const_cast<Search*>(this)->load(other.state, 4, arch::Order::relaxed, nullptr, {}));
 }
+
 template <unsigned W>
-bool Search<W>::schedule(u64) noexcept {
-  refuse("sleeping");
+bool Search<W>::schedule(u64 deadline) noexcept {
+  if (deadline != ~u64{0}) refuse("sleeping with a deadline");
+  Task& task = running();
+  fence(arch::Fence::full, nullptr, {});
+  task.effect = true;
+  RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
+  look.waits = look.looks = true;
+  const EventId id = await(task, word_of(task.state, 4), Status::asleep, look);
+  note(id, OpKind::sleep, task.state, 4, nullptr, {});
   return true;
 }
+
 template <unsigned W>
 bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
   Task& target = *tasks_[task.id];
   if (set_up_) {
-    if ((target.state & mask) == 0) return false;
-    target.state = arch::TASK_RUNNING;
+    if ((*target.state & mask) == 0) return false;
+    *target.state = arch::TASK_RUNNING;
+    target.initial = true;
     return true;
   }
-  refuse("waking");
-  return false;
+  fence(arch::Fence::full, nullptr, {});
+  RmwOperation operation{arch::TASK_RUNNING, mask, arch::Rmw::exchange, 4, arch::Order::full};
+  operation.wakes = true;
+  const bool woken = (perform(target.state, operation, OpKind::wake, {}) & mask) != 0;
+  if (woken) preempt_ = true;
+  return woken;
 }
 
 /// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
@@ -618,14 +751,26 @@ void Search<W>::refuse(const char* what) noexcept {
   if (!set_up_) leave(running(), Status::frontier);
 }
 
+/// In the run every task allocates from a pool of its own, and nothing is handed out twice in an execution: so an object has the
+/// same address in every execution in which its task did the same.
 template <unsigned W>
 void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
-  return arena_.alloc(bytes, align);
+  if (set_up_) return arena_.alloc(bytes, align);
+  Task& task = running();
+  if (task.pool_used == 0) task.pool_used = 64;
+  const u64 from = (task.pool_used + align - 1) / align * align;
+  if (bytes == 0) bytes = 1;
+  if (from + bytes > Arena::kStackBytes - 8192) return nullptr;
+  task.pool_used = from + ((bytes + 15) & ~u64{15});
+  std::memset(task.pool + from, 0, bytes);
+  return task.pool + from;
 }
+
 template <unsigned W>
 void Search<W>::free(void* memory, u64 bytes) noexcept {
-  arena_.free(memory, bytes);
+  if (set_up_) arena_.free(memory, bytes);
 }
+
 template <unsigned W>
 u64 Search<W>::random() noexcept {
   return 4;
@@ -681,7 +826,7 @@ const std::vector<LeftOver>& Search<W>::left_over() {
   if (!left_over_.empty()) return left_over_;
   for (u32 id = 0; id < tasks_.size(); id++) {
     const Task& task = *tasks_[id];
-    if (task.status == Status::ended || task.status == Status::not_woken) continue;
+    if (task.status == Status::ended || task.status == Status::absent || task.status == Status::unborn) continue;
     LeftOver left;
     left.task = id;
     left.name = task.task->name;

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Programs that wait: locks, sleeping and waking, joining, spawning, polling, choosing. Each is run by every interleaving on the
+// operational machine and by the search over graphs; both must find the same violations and the same final states.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "kernel_model/arch/lock.h"
+#include "sim/explore/dfs.h"
+#include "sim/explore/dpor/dpor.h"
+#include "sim/explore/tasks.h"
+
+namespace uringsim::sim::dpor {
+namespace {
+
+using arch::fetch_add;
+using arch::LockKind;
+using arch::plain_load;
+using arch::plain_store;
+using arch::READ_ONCE;
+using arch::smp_load_acquire;
+using arch::smp_mb;
+using arch::smp_store_release;
+using arch::WRITE_ONCE;
+
+struct Shared {
+  arch::LockWord a, b;
+  u32 x, y, stop;
+  u32 r[4];
+  u64 payload[4];
+  arch::Task child;
+};
+using TestProgram = Tasks<Shared>;
+
+u64 registers(const Shared& s) {
+  u64 result = 0;
+  for (u32 r : s.r) result = result * 16 + r;
+  return result * 256 + s.x * 16 + s.y;
+}
+
+struct Outcome {
+  std::set<u64> states;
+  std::set<std::string> checks;
+  bool operator==(const Outcome&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
+  for (u64 state : outcome.states) out << std::hex << state << std::dec << " ";
+  for (const std::string& check : outcome.checks) out << check << " ";
+  return out;
+}
+
+Outcome by_interleavings(Program& program, Memory memory) {
+  Outcome outcome;
+  MachineOptions options;
+  options.memory = memory;
+  auto machine = make_machine(options);
+  machine->set_up(program);
+  DfsStrategy strategy;
+  u64 runs = 0;
+  for (; runs < 200'000 && strategy.begin(); runs++) {
+    const Run run = machine->run(strategy);
+    strategy.over(run.points);
+    if (run.end == End::complete) outcome.states.insert(program.digest());
+    if (run.end == End::violation) outcome.checks.insert(machine->violation().check);
+  }
+  EXPECT_TRUE(strategy.exhausted()) << program.name() << " after " << runs;
+  return outcome;
+}
+
+struct Searched {
+  Outcome outcome;
+  u64 complete = 0, blocked = 0;
+};
+
+Searched by_graphs(Program& program, MemoryModel memory) {
+  Options options;
+  options.memory = memory;
+  options.digests = true;
+  const Result all = explore(program, options);
+  EXPECT_EQ(all.error, "") << program.name();
+  Searched searched;
+  options.stop_at_violation = false;
+  const Result result = explore(program, options);
+  EXPECT_TRUE(result.exhausted) << program.name();
+  searched.complete = result.complete;
+  searched.blocked = result.blocked;
+  searched.outcome.states = {result.digests.begin(), result.digests.end()};
+  if (result.found) searched.outcome.checks.insert(result.violation.check);
+  return searched;
+}
+
+Searched expect_same(TestProgram& program) {
+  constexpr Memory kOperational[] = {Memory::sc, Memory::tso, Memory::weak};
+  constexpr MemoryModel kAxiomatic[] = {MemoryModel::sc, MemoryModel::tso, MemoryModel::weak};
+  program.digest(registers);
+  Searched sc;
+  for (int model = 0; model < 3; model++) {
+    const Outcome slow = by_interleavings(program, kOperational[model]);
+    const Searched fast = by_graphs(program, kAxiomatic[model]);
+    EXPECT_EQ(fast.outcome, slow) << program.name() << " under " << to_string(kOperational[model]);
+    if (model == 0) sc = fast;
+  }
+  return sc;
+}
+
+TEST(DporBlocking, LocksExcludeEachOther) {
+  TestProgram program("locked-counter");
+  for (int i = 0; i < 3; i++)
+    program.task("adder", [](Shared& s) {
+      arch::lock_acquire(s.a, LockKind::spin);
+      WRITE_ONCE(s.x, READ_ONCE(s.x) + 1);
+      arch::lock_release(s.a, LockKind::spin);
+    });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.complete, 6u);
+  EXPECT_EQ(sc.blocked, 0u);
+  EXPECT_EQ(sc.outcome.states.size(), 1u);
+}
+
+TEST(DporBlocking, LocksTakenInOppositeOrdersAreADeadlock) {
+  TestProgram program("abba");
+  program.task("ab", [](Shared& s) {
+    arch::lock_acquire(s.a, LockKind::mutex);
+    arch::lock_acquire(s.b, LockKind::mutex);
+    arch::lock_release(s.b, LockKind::mutex);
+    arch::lock_release(s.a, LockKind::mutex);
+  });
+  program.task("ba", [](Shared& s) {
+    arch::lock_acquire(s.b, LockKind::mutex);
+    arch::lock_acquire(s.a, LockKind::mutex);
+    arch::lock_release(s.a, LockKind::mutex);
+    arch::lock_release(s.b, LockKind::mutex);
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"deadlock"});
+}
+
+TEST(DporBlocking, AHolderThatNeverReleasesDoesNotHideWhoCouldHaveComeFirst) {
+  TestProgram program("kept-lock");
+  program.task("keeper", [](Shared& s) {
+    arch::lock_acquire(s.a, LockKind::mutex);
+    s.r[0] = READ_ONCE(s.x);
+  });
+  program.daemon("other", [](Shared& s) {
+    arch::lock_acquire(s.a, LockKind::mutex);
+    WRITE_ONCE(s.x, 1);
+    arch::lock_release(s.a, LockKind::mutex);
+  });
+  expect_same(program);
+}
+
+TEST(DporBlocking, TryLockFailsWhereTheLockIsHeld) {
+  TestProgram program("trylock");
+  for (int i = 0; i < 2; i++)
+    program.task("try", [i](Shared& s) {
+      s.r[i] = arch::lock_try_acquire(s.a, LockKind::spin);
+      if (s.r[i] != 0) {
+        WRITE_ONCE(s.x, READ_ONCE(s.x) + 1);
+        arch::lock_release(s.a, LockKind::spin);
+      }
+    });
+  expect_same(program);
+}
+
+/// A sleeper and its waker, with or without the barrier behind the sleeper's state.
+TestProgram sleeper(bool barrier) {
+  TestProgram program(barrier ? "sleeper" : "sleeper-without-barrier");
+  program.task("sleeper", [barrier](Shared& s) {
+    arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
+    if (barrier) smp_mb();
+    if (READ_ONCE(s.x) == 0) {
+      arch::machine().schedule();
+      s.r[0] = 1;
+    }
+    arch::machine().set_state(arch::TASK_RUNNING);
+    s.r[1] = READ_ONCE(s.x);
+  });
+  return program;
+}
+
+TEST(DporBlocking, ASleeperWithItsBarrierIsAlwaysWoken) {
+  TestProgram program = sleeper(true);
+  program.task("waker", [&program](Shared& s) {
+    WRITE_ONCE(s.x, 1);
+    s.r[2] = arch::machine().wake(program.handle(0), arch::TASK_NORMAL);
+  });
+  EXPECT_TRUE(expect_same(program).outcome.checks.empty());
+}
+
+TEST(DporBlocking, ASleeperWithoutItsBarrierIsLostWhereStoresAreLate) {
+  TestProgram program = sleeper(false);
+  program.task("waker", [&program](Shared& s) {
+    WRITE_ONCE(s.x, 1);
+    s.r[2] = arch::machine().wake(program.handle(0), arch::TASK_NORMAL);
+  });
+  EXPECT_TRUE(expect_same(program).outcome.checks.empty());
+  EXPECT_EQ(by_graphs(program, MemoryModel::tso).outcome.checks, std::set<std::string>{"deadlock"});
+  EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks, std::set<std::string>{"deadlock"});
+}
+
+TEST(DporBlocking, TwoWakersWakeOnce) {
+  TestProgram program("two-wakers");
+  program.daemon("sleeper", [](Shared& s) {
+    arch::machine().set_state(arch::TASK_UNINTERRUPTIBLE);
+    arch::machine().schedule();
+    s.r[0] = READ_ONCE(s.x);
+  });
+  for (int i = 1; i < 3; i++)
+    program.task("waker", [&program, i](Shared& s) {
+      s.r[i] = arch::machine().wake(program.handle(0), arch::TASK_NORMAL);
+      WRITE_ONCE(s.x, static_cast<u32>(i));
+    });
+  expect_same(program);
+}
+
+TEST(DporBlocking, JoiningWaitsAndKnows) {
+  TestProgram program("join");
+  program.task("worker", [](Shared& s) {
+    WRITE_ONCE(s.x, 1);
+    plain_store(s.payload[0], 7);
+    WRITE_ONCE(s.y, 1);
+  });
+  program.task("joiner", [&program](Shared& s) {
+    s.r[0] = READ_ONCE(s.y);
+    arch::machine().join(program.handle(0));
+    s.r[1] = READ_ONCE(s.x);
+    s.r[2] = static_cast<u32>(plain_load(s.payload[0]));
+  });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.complete, 2u);
+}
+
+TEST(DporBlocking, ASpawnedTaskKnowsWhatItsSpawnerKnew) {
+  TestProgram program("spawn");
+  program.task("parent", [](Shared& s) {
+    WRITE_ONCE(s.x, 1);
+    arch::machine().spawn(s.child,
+                          [](void* argument) {
+                            Shared& shared = *static_cast<Shared*>(argument);
+                            shared.r[0] = READ_ONCE(shared.x);
+                            WRITE_ONCE(shared.y, 1);
+                          },
+                          &s, {});
+    s.r[1] = READ_ONCE(s.y);
+    arch::machine().wake(s.child, arch::TASK_NORMAL);
+    s.r[2] = READ_ONCE(s.y);
+    arch::machine().join(s.child);
+    s.r[3] = READ_ONCE(s.y);
+  });
+  program.task("other", [](Shared& s) { WRITE_ONCE(s.x, 2); });
+  expect_same(program);
+}
+
+TEST(DporBlocking, APollerSeesWhatItWaitsFor) {
+  TestProgram program("poll");
+  program.task("poller", [](Shared& s) {
+    while (smp_load_acquire(s.x) == 0) arch::machine().poll_pass(arch::Site::here());
+    s.r[0] = READ_ONCE(s.y);
+  });
+  program.task("writer", [](Shared& s) {
+    WRITE_ONCE(s.y, 1);
+    smp_store_release(s.x, 1);
+    smp_store_release(s.x, 2);
+  });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.complete, 2u);
+}
+
+TEST(DporBlocking, APollerThatNobodyServesIsLeftOver) {
+  TestProgram program("poll-for-ever");
+  program.task("poller", [](Shared& s) {
+    while (READ_ONCE(s.x) != 3) arch::machine().poll_pass(arch::Site::here());
+  });
+  program.task("writer", [](Shared& s) {
+    WRITE_ONCE(s.x, 1);
+    WRITE_ONCE(s.x, 2);
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"deadlock"});
+}
+
+TEST(DporBlocking, ChoicesAreAllTaken) {
+  TestProgram program("choose");
+  program.task("chooser", [](Shared& s) {
+    s.r[0] = arch::machine().choose(3, "which");
+    WRITE_ONCE(s.x, s.r[0]);
+  });
+  program.task("reader", [](Shared& s) {
+    s.r[1] = READ_ONCE(s.x);
+    s.r[2] = arch::machine().choose(2, "whether");
+  });
+  expect_same(program);
+}
+
+TEST(DporBlocking, RangesRaceWithWords) {
+  for (const bool release : {true, false}) {
+    TestProgram program(release ? "range-published" : "range-race");
+    program.task("writer", [release](Shared& s) {
+      arch::plain_range(s.payload, sizeof s.payload, true);
+      s.payload[2] = 5;
+      release ? smp_store_release(s.x, 1) : WRITE_ONCE(s.x, 1);
+    });
+    program.task("reader", [](Shared& s) {
+      if (smp_load_acquire(s.x) != 0) s.r[0] = static_cast<u32>(plain_load(s.payload[2]));
+    });
+    expect_same(program);
+    EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks.empty(), release);
+  }
+}
+
+TEST(DporBlocking, PlainAccessesRaceUnlessOrdered) {
+  for (const bool locked : {true, false}) {
+    TestProgram program(locked ? "plain-locked" : "plain-race");
+    for (int i = 0; i < 2; i++)
+      program.task("adder", [locked](Shared& s) {
+        if (locked) arch::lock_acquire(s.a, LockKind::mutex);
+        plain_store(s.x, plain_load(s.x) + 1);
+        if (locked) arch::lock_release(s.a, LockKind::mutex);
+      });
+    const Searched sc = expect_same(program);
+    EXPECT_EQ(sc.outcome.checks.empty(), locked);
+  }
+}
+
+}  // namespace
+}  // namespace uringsim::sim::dpor
