@@ -349,6 +349,13 @@ class Graph {
   std::vector<Word> words;
   std::vector<Thread> threads;
 
+  /// weak: true if every full barrier that comes before this one is in `played`.
+  [[nodiscard]] bool is_next_fence(EventId fence, const Set& played) const noexcept {
+    Set before = (porf[fence] & fences_) | fences_before(view[fence].at_fence);
+    before.clear(fence);
+    return !(before - played).any();
+  }
+
   void set_operation(EventId load, const RmwOperation& op) noexcept {
     operation[load] = op;
     any_rmw_ = true;

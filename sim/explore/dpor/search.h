@@ -48,7 +48,7 @@ struct Trail {
   const char* barrier = nullptr;
   bool left_out = false;
   u8 size = 0;
-  OpKind kind = OpKind::load;
+  OpKind kind = OpKind::time;  ///< time: part of another operation, no step of its own
   u64 object = 0;
 };
 
@@ -177,6 +177,7 @@ class Search final : public arch::Machine, private Ending {
   void touch(u16 word) noexcept;
   [[nodiscard]] bool is_left_out(const char* barrier) const noexcept;
   void note(EventId id, OpKind kind, const void* at, unsigned size, const char* barrier, const arch::Site& site);
+  void note_task(EventId id, OpKind kind, u32 object);
   void write_back() noexcept;
   void fail(const char* check, std::string text);
   void stop_task();
@@ -244,6 +245,7 @@ class Search final : public arch::Machine, private Ending {
   std::vector<Level> levels_;
   std::vector<std::unique_ptr<Graph<W>>> spare_;
   std::vector<Trail> trail_;
+  EventId trail_newest_ = 0;
   std::vector<LeftOver> left_over_;
   // Reused by revisit().
   struct Kept {
@@ -263,3 +265,4 @@ class Search final : public arch::Machine, private Ending {
 #include "sim/explore/dpor/search_back.h"
 #include "sim/explore/dpor/search_grow.h"
 #include "sim/explore/dpor/search_run.h"
+#include "sim/explore/dpor/search_tell.h"

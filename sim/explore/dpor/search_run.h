@@ -322,6 +322,7 @@ void Search<W>::note(EventId id, OpKind kind, const void* at, unsigned size, con
   if (!recording_) [[likely]]
     return;
   if (trail_.size() <= id) trail_.resize(id + u32{1});
+  trail_newest_ = id;
   const Task& task = running();
   trail_[id] = {site,
                 task.scopes.empty() ? nullptr : task.scopes.back(),
@@ -330,6 +331,13 @@ void Search<W>::note(EventId id, OpKind kind, const void* at, unsigned size, con
                 static_cast<u8>(size),
                 kind,
                 at != nullptr ? arena_.offset(at) : 0};
+}
+
+/// As note(), for a step whose object is a task.
+template <unsigned W>
+void Search<W>::note_task(EventId id, OpKind kind, u32 object) {
+  note(id, kind, nullptr, 0, nullptr, running().site);
+  if (recording_) trail_[id].object = object;
 }
 
 // ---- memory --------------------------------------------------------------------------------------------------------
@@ -430,7 +438,7 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
     task.effect |= !operation.lock;  // taking a lock is nobody's progress
     detail::poke(at, size, graph_->event[e.po_next].value);
     note(e.po_next, kind, at, size, nullptr, site);
-    if (operation.order == arch::Order::full && options_in_.memory == MemoryModel::weak) fence(arch::Fence::full, nullptr, site);
+    if (operation.order == arch::Order::full && options_in_.memory == MemoryModel::weak) fence(arch::Fence::full, nullptr, {});
   }
   return old;
 }
@@ -453,7 +461,7 @@ void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) no
     id = add_event(static_cast<u16>(task.task->id), flags, 0);
     task.replayed++;
   }
-  note(id, OpKind::fence, nullptr, 0, barrier, site);
+  if (site.line != 0) note(id, OpKind::fence, nullptr, 0, barrier, site);  // else part of another operation
 }
 
 template <unsigned W>
@@ -631,7 +639,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   child.scopes.clear();
   child.fiber.start(child.stack, child.stack_bytes, &Search::enter, &child);
   preempt_ = true;
-  note(id, OpKind::spawn, nullptr, 0, nullptr, {});
+  note_task(id, OpKind::spawn, child_id);
 }
 
 template <unsigned W>
@@ -661,7 +669,7 @@ void Search<W>::join(arch::Task& target) noexcept {
       leave(task, Status::waits_rf);
     }
   }
-  note(id, OpKind::join, nullptr, 0, nullptr, {});
+  note_task(id, OpKind::join, target.id);
 }
 
 template <unsigned W>
@@ -669,6 +677,11 @@ void Search<W>::set_state(u32 state) noexcept {
   const bool effect = running().effect;
   store(running().state, 4, state, arch::Order::relaxed, nullptr, {});
   running().effect = effect;  // nobody's progress
+  if (recording_) {
+    Trail& trail = trail_[trail_newest_];
+    trail.kind = OpKind::set_state;
+    trail.object = running().task->id;
+  }
 }
 
 template <unsigned W>
@@ -687,7 +700,7 @@ bool Search<W>::schedule(u64 deadline) noexcept {
   RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   look.waits = look.looks = true;
   const EventId id = await(task, word_of(task.state, 4), Status::asleep, look);
-  note(id, OpKind::sleep, task.state, 4, nullptr, {});
+  note_task(id, OpKind::sleep, task.task->id);
   return true;
 }
 
@@ -704,6 +717,7 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
   RmwOperation operation{arch::TASK_RUNNING, mask, arch::Rmw::exchange, 4, arch::Order::full};
   operation.wakes = true;
   const bool woken = (perform(target.state, operation, OpKind::wake, {}) & mask) != 0;
+  if (recording_) trail_[trail_newest_].object = trail_[trail_newest_ - (woken ? 1 : 0)].object = task.id;
   if (woken) preempt_ = true;
   return woken;
 }
@@ -853,8 +867,5 @@ const std::vector<LeftOver>& Search<W>::left_over() {
   }
   return left_over_;
 }
-
-template <unsigned W>
-void Search<W>::tell() {}
 
 }  // namespace uringsim::sim::dpor
