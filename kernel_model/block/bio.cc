@@ -78,6 +78,7 @@ void part_end_io(bio* bio) noexcept {
   bio_part* const part = container_of(bio, bio_part, part);
   bio_sequence* const sequence = part->sequence;
   if (bio->bi_status != 0) (void)cmpxchg(sequence->status, 0, bio->bi_status);
+  if (bio->bi_residual != 0) (void)fetch_add(sequence->original->bi_residual, bio->bi_residual);
   if (part->vecs > 0) kfree_array(bio->bi_io_vec, part->vecs);
   kfree(part);
   drop(sequence);

@@ -27,9 +27,10 @@ struct BlockDevice;
 struct bio {
   BlockDevice* bi_bdev = nullptr;
   bio_op op = bio_op::read;
-  u32 bi_opf = 0;     ///< REQ_*
-  u64 bi_sector = 0;  ///< in units of SECTOR_SIZE
-  u64 bi_size = 0;    ///< bytes
+  u32 bi_opf = 0;       ///< REQ_*
+  u64 bi_sector = 0;    ///< in units of SECTOR_SIZE
+  u64 bi_size = 0;      ///< bytes
+  u64 bi_residual = 0;  ///< bytes that were not transferred although there was no error; set by the device before bi_end_io
   bio_vec* bi_io_vec = nullptr;
   unsigned bi_vcnt = 0;
   int bi_status = 0;                  ///< 0 or -errno, set by the device before bi_end_io
@@ -65,6 +66,9 @@ struct BlockDevice {
   /// Takes the bio. Returns a cookie for poll(), or BLK_QC_T_NONE if its completion is not polled for. Never sleeps; a device
   /// with all requests in flight completes a REQ_NOWAIT bio with -EAGAIN and keeps others waiting itself.
   virtual blk_qc_t submit(bio* bio) noexcept = 0;
+  /// Starts what submit() was given while the submitter was plugged (blk_plug_hold()), for devices that gain by starting many at
+  /// once. Models blk_mq_ops::commit_rqs().
+  virtual void commit() noexcept {}
   /// Completes what is ready among polled requests; returns how many it found. `spin`: goes on until one is found, the caller
   /// must give way (need_resched), or nothing polled is in flight.
   virtual int poll(blk_qc_t cookie, bool spin) noexcept = 0;

@@ -6,6 +6,7 @@
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kernel.h"
 #include "kernel_model/core/signal.h"
+#include "kernel_model/core/upper.h"
 #include "kernel_model/core/workqueue.h"
 
 namespace uringsim::kernel {
@@ -28,6 +29,9 @@ void look_for_signals(task_struct* task) noexcept {
 bool schedule_until(u64 deadline) noexcept {
   task_struct* const task = current();
   look_for_signals(task);
+  // Models sched_submit_work(): what was held back is what the task may be about to wait for.
+  if (task->plug != nullptr && kernel().upper != nullptr && kernel().upper->flush_plug != nullptr)
+    kernel().upper->flush_plug(task);
   if (task->worker_ == nullptr) return arch::machine().schedule(deadline);
   wq_worker_sleeping(task);
   const bool woken = arch::machine().schedule(deadline);

@@ -20,6 +20,8 @@ struct upper_floors {
   void (*exit_files)(task_struct* task) noexcept = nullptr;
   /// The first thing of do_exit(), before the task is PF_EXITING: io_uring_files_cancel() and io_uring_task_cancel() (5.10).
   void (*io_uring_cancel)(task_struct* task) noexcept = nullptr;
+  /// The task is about to sleep with a plug: blk_schedule_flush_plug().
+  void (*flush_plug)(task_struct* task) noexcept = nullptr;
   /// The task is released: __io_uring_free() (5.10).
   void (*io_uring_free)(task_struct* task) noexcept = nullptr;
 };

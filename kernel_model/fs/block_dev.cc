@@ -15,6 +15,7 @@ constexpr unsigned kMaxVecs = 256;  // BIO_MAX_PAGES
 
 /// One direct transfer of a device node.
 struct blkdev_dio {
+  u64 missing = 0;  ///< bytes that the device did not transfer although there was no error; shared word, atomic
   kiocb* iocb = nullptr;
   bool is_sync = false;
   bool should_dirty = false;
@@ -36,7 +37,7 @@ void blkdev_dio_done(blkdev_dio* dio) noexcept {
   }
   kiocb* const iocb = dio->iocb;
   const int status = READ_ONCE(dio->status);
-  const s64 ret = status != 0 ? status : static_cast<s64>(dio->size);
+  const s64 ret = status != 0 ? status : static_cast<s64>(dio->size - READ_ONCE(dio->missing));
   if (status == 0) iocb->ki_pos += ret;
   kfree(dio);
   iocb->ki_complete(iocb, ret, 0);
@@ -46,6 +47,7 @@ void blkdev_dio_done(blkdev_dio* dio) noexcept {
 void blkdev_bio_end_io(bio* bio) {
   blkdev_dio* const dio = static_cast<blkdev_dio*>(bio->bi_private);
   if (bio->bi_status != 0) (void)cmpxchg(dio->status, 0, bio->bi_status);
+  if (bio->bi_residual != 0) (void)fetch_add(dio->missing, bio->bi_residual);
   for (unsigned i = 0; i < bio->bi_vcnt; i++) {
     page* const page = bio->bi_io_vec[i].bv_page;
     if (dio->should_dirty && page->mapping != nullptr) set_page_dirty(page);
@@ -187,7 +189,7 @@ s64 blkdev_direct_IO(kiocb* iocb, iov_iter* iter) noexcept {
   if (atomic_dec_and_test(&dio->ref)) blkdev_dio_done(dio);
   if (!is_sync) return -EIOCBQUEUED;
   blkdev_await(dio, bdev, cookie);
-  const s64 ret = dio->status != 0 ? dio->status : static_cast<s64>(dio->size);
+  const s64 ret = dio->status != 0 ? dio->status : static_cast<s64>(dio->size - READ_ONCE(dio->missing));
   kfree(dio);
   return ret;
 }

@@ -26,6 +26,7 @@ struct dio {
   u64 result = 0;  ///< bytes under way
   spinlock_t bio_lock;
   int io_error = 0;               ///< bio_lock
+  u64 missing = 0;                ///< bytes that devices did not transfer although there was no error; bio_lock
   u32 refcount = 1;               ///< the submitter's and one a bio; bio_lock
   task_struct* waiter = nullptr;  ///< who sleeps in dio_await_completion(); bio_lock
   BlockDevice* bdev = nullptr;
@@ -44,7 +45,7 @@ void release_pages(bio* bio, bool dirty) noexcept {
 
 /// Models fs/direct-io.c:dio_complete().
 s64 dio_complete(dio* dio, s64 ret, bool async) noexcept {
-  s64 transferred = static_cast<s64>(dio->result);
+  s64 transferred = static_cast<s64>(dio->result - dio->missing);
   if (!dio->write && dio->position + transferred > dio->i_size) transferred = std::max<s64>(0, dio->i_size - dio->position);
   if (ret == -EFAULT && transferred != 0) ret = 0;
   if (ret == 0) ret = dio->io_error;
@@ -81,10 +82,12 @@ u32 get_refcount(dio* dio, int by) noexcept {
 void dio_bio_end(bio* bio) {
   dio* const owner = static_cast<dio*>(bio->bi_private);
   const int status = bio->bi_status;
+  const u64 missing = bio->bi_residual;
   release_pages(bio, owner->should_dirty);
   bio_put(bio);
   spin_lock_irq(&owner->bio_lock);
   if (status != 0) owner->io_error = status;
+  owner->missing += missing;
   const u32 left = --owner->refcount;
   if (left == 1 && owner->waiter != nullptr) wake_up_process(owner->waiter);
   spin_unlock_irq(&owner->bio_lock);

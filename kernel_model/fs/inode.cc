@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Inodes, and the kernel's tree of them at boot. Models fs/inode.c and the nodes of drivers/char/mem.c.
+#include "kernel_model/block/blk_plug.h"
 #include "kernel_model/core/process.h"
 #include "kernel_model/core/upper.h"
 #include "kernel_model/fs/block_dev.h"
@@ -77,7 +78,8 @@ int build_tree(vfs_state* state) noexcept {
   return ret != 0 ? ret : add_device(dev, "zero", &zero_fops, 5);
 }
 
-constexpr upper_floors kFloors = {.get_file = get_file_for_mm, .fput = fput, .copy_files = copy_files, .exit_files = exit_files};
+constexpr upper_floors kFloors = {
+    .get_file = get_file_for_mm, .fput = fput, .copy_files = copy_files, .exit_files = exit_files, .flush_plug = blk_flush_plug};
 
 }  // namespace
 
@@ -88,6 +90,7 @@ void vfs_fill_upper_floors(upper_floors* floors) noexcept {
   floors->fput = kFloors.fput;
   floors->copy_files = kFloors.copy_files;
   floors->exit_files = kFloors.exit_files;
+  floors->flush_plug = kFloors.flush_plug;
 }
 
 int vfs_init(const VfsOptions& options) noexcept {

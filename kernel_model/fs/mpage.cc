@@ -28,7 +28,7 @@ u32 block_bytes(const address_space* mapping, u64 sector) noexcept {
 void end_read(bio* bio) {
   for (unsigned i = 0; i < bio->bi_vcnt; i++) {
     page* const page = bio->bi_io_vec[i].bv_page;
-    set_page_flag(page, bio->bi_status == 0 ? PG_uptodate : PG_error);
+    set_page_flag(page, bio->bi_status == 0 && bio->bi_residual == 0 ? PG_uptodate : PG_error);
     unlock_page(page);
   }
   bio_put(bio);
