@@ -191,7 +191,8 @@ class LiveMachine final : public arch::Machine {
 /// code in interrupt context by run(). Threads of timers and raised interrupts are such, too.
 class InterruptContext {
  public:
-  InterruptContext(LiveMachine& machine, const char* name);
+  /// `quit`, if given, makes run() return false at once when it becomes true: for an owner that does not wait for the machine.
+  InterruptContext(LiveMachine& machine, const char* name, const std::atomic<bool>* quit = nullptr);
   ~InterruptContext();
   InterruptContext(const InterruptContext&) = delete;
   InterruptContext& operator=(const InterruptContext&) = delete;
@@ -199,8 +200,6 @@ class InterruptContext {
   /// Calls function(argument) in interrupt context; first waits until the machine runs. False: the machine is coming to its end
   /// and the call was not made, or did not return.
   bool run(void (*function)(void*), void* argument) noexcept;
-  /// Counts as progress of the machine.
-  [[nodiscard]] LiveMachine& machine() noexcept { return machine_; }
 
  private:
   static void loop(void* argument);

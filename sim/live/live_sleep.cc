@@ -9,8 +9,9 @@
 namespace uringsim::sim {
 
 namespace {
-constexpr u32 kPassesAlone = 1024;  // polling passes between two yields of the host's processor
-constexpr u32 kPassesCrowded = 32;  // likewise when others want it
+constexpr u32 kPassesAlone = 1024;        // polling passes between two yields of the host's processor
+constexpr u32 kPassesCrowded = 32;        // likewise when others want it
+constexpr u64 kLookForQuit = 10'000'000;  // ns
 }  // namespace
 
 void LiveMachine::set_state(u32 state) noexcept {
@@ -123,10 +124,13 @@ void LiveMachine::wait_at_gate(LiveTask& task) noexcept {
   for (;;) {
     task.place.store(LivePlace::gate, std::memory_order_seq_cst);
     while (gate_.load(std::memory_order_seq_cst) != 0) {
-      if (dying_.load(std::memory_order_acquire)) {
-        if (task.interrupt) return;  // its caller looks, too
-        leave(task);
+      if (task.interrupt) {
+        // Its caller looks, too. Nobody rouses it for `quit`: it looks now and then.
+        if (dying_.load(std::memory_order_acquire) || (task.quit != nullptr && task.quit->load())) return;
+        futex_wait(gate_, 1, clock_ns() + kLookForQuit);
+        continue;
       }
+      if (dying_.load(std::memory_order_acquire)) leave(task);
       futex_wait(gate_, 1, kNever);
     }
     task.place.store(LivePlace::running, std::memory_order_seq_cst);

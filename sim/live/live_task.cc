@@ -51,6 +51,7 @@ LiveTask& LiveMachine::new_part(arch::Task& task, const char* name) {
   part.machine = this;
   part.task = &task;
   part.kernel_thread = part.interrupt = part.awaited = false;
+  part.quit = nullptr;
   part.alive = true;
   part.joiners = 0;
   part.affinity.store(-1, std::memory_order_relaxed);
@@ -202,7 +203,7 @@ int LiveMachine::current_cpu() const noexcept {
 
 // ---- interrupt contexts --------------------------------------------------------------------------------------------------
 
-InterruptContext::InterruptContext(LiveMachine& machine, const char* name) : machine_(machine) {
+InterruptContext::InterruptContext(LiveMachine& machine, const char* name, const std::atomic<bool>* quit) : machine_(machine) {
   std::snprintf(task_.name, sizeof(task_.name), "%s", name);
   const std::lock_guard lock(machine.mutex_);
   part_ = &machine.new_part(task_, task_.name);
@@ -210,6 +211,7 @@ InterruptContext::InterruptContext(LiveMachine& machine, const char* name) : mac
   task_.in_interrupt = true;
   part_->statistics.id = task_.id;
   part_->interrupt = true;
+  part_->quit = quit;
   part_->state.store(arch::TASK_RUNNING, std::memory_order_relaxed);
   part_->place.store(LivePlace::sleeping, std::memory_order_relaxed);
   const u64 bytes = machine.options_.stack_bytes;
@@ -236,7 +238,10 @@ bool InterruptContext::run(void (*function)(void*), void* argument) noexcept {
   argument_ = argument;
   part_->place.store(LivePlace::running, std::memory_order_seq_cst);
   if (machine_.gate_.load(std::memory_order_seq_cst) != 0) machine_.wait_at_gate(*part_);
-  if (machine_.dying_.load(std::memory_order_acquire)) return false;
+  if (machine_.dying_.load(std::memory_order_acquire) || (part_->quit != nullptr && part_->quit->load())) {
+    part_->place.store(LivePlace::sleeping, std::memory_order_seq_cst);
+    return false;
+  }
   arch::Task* const outer = arch::current_task();
   arch::set_current_task(&task_);
   Fiber::switch_to(part_->native, part_->own);

@@ -46,6 +46,7 @@ struct alignas(64) LiveTask {
   void* argument = nullptr;
   bool interrupt = false;
   bool kernel_thread = false;
+  const std::atomic<bool>* quit = nullptr;  ///< of an interrupt context: do not wait for the machine any more
   std::atomic<int> affinity{-1};
   u64 slice_began = 0;  ///< ns of the host's clock
   u32 passes_in_a_row = 0;
