@@ -3,6 +3,7 @@
 // releases; a field that a release does not have is said so, and is never touched under its profile.
 #pragma once
 
+#include "kernel_model/block/blk_plug.h"
 #include "kernel_model/core/completion.h"
 #include "kernel_model/core/cred.h"
 #include "kernel_model/core/hrtimer.h"
@@ -206,6 +207,7 @@ struct io_kiocb {
 
 /// What one batch of submissions keeps between SQEs.
 struct io_submit_state {
+  blk_plug plug;
   file* file_ = nullptr;  ///< the last one looked up
   unsigned fd = 0;
   unsigned has_refs = 0;

@@ -135,10 +135,14 @@ file* io_file_get(io_submit_state* state, unsigned fd) noexcept {
 
 void io_submit_state_start(io_submit_state* state, unsigned max_ios) noexcept {
   *state = {};
+  blk_start_plug(&state->plug);
   state->ios_left = max_ios;
 }
 
-void io_submit_state_end(io_submit_state* state) noexcept { io_file_put(state); }
+void io_submit_state_end(io_submit_state* state) noexcept {
+  blk_finish_plug(&state->plug);
+  io_file_put(state);
+}
 
 namespace {
 
