@@ -72,6 +72,7 @@ FileDevice::FileDevice(LiveMachine& machine, const char* device_name, const File
   } catch (...) {
     queue_.reset();
     if (fd_ >= 0) close(fd_);
+    if (created_) unlink(path_.c_str());  // nothing half-made stays
     throw;
   }
 }
@@ -88,6 +89,7 @@ void FileDevice::fail(const std::string& what, int error) const {
 }
 
 void FileDevice::open(const FileDeviceOptions& options) {
+  created_ = options.create && access(path_.c_str(), F_OK) != 0;
   const int flags = O_RDWR | O_CLOEXEC | (options.create ? O_CREAT : 0);
   fd_ = ::open(path_.c_str(), flags | O_DIRECT, 0644);
   if (fd_ < 0 && errno == EINVAL) {

@@ -50,6 +50,7 @@ class FileDevice final : public kernel::BlockDevice {
   std::string path_;
   std::string note_;
   int fd_ = -1;
+  bool created_ = false;  // by us
   std::unique_ptr<HostQueue> queue_;
   std::unique_ptr<HostQueue> polled_queue_;  // null without poll queues
   std::atomic<u32> polled_inside_{0};
