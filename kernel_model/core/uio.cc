@@ -161,6 +161,22 @@ int iov_iter_fault_in_readable(iov_iter* iter, u64 bytes) noexcept {
   return 0;
 }
 
+unsigned iov_iter_npages(const iov_iter* iter, unsigned max_pages) noexcept {
+  u64 pages = 0;
+  u64 left = iter->count;
+  u64 skip = iter->iov_offset;
+  for (u64 i = 0; i < iter->nr_segs && left > 0 && pages < max_pages; i++, skip = 0) {
+    const bool bvec = iter->kind == iov_iter::Kind::bvec;
+    const u64 start = (bvec ? iter->bvec[i].bv_offset : iter->iov[i].iov_base) + skip;
+    const u64 length = (bvec ? iter->bvec[i].bv_len : iter->iov[i].iov_len) - skip;
+    const u64 part = length < left ? length : left;
+    if (part == 0) continue;
+    pages += ((start + part - 1) >> PAGE_SHIFT) - (start >> PAGE_SHIFT) + 1;
+    left -= part;
+  }
+  return static_cast<unsigned>(pages < max_pages ? pages : max_pages);
+}
+
 long iov_iter_get_bvecs(iov_iter* iter, u64 max_bytes, bio_vec* vecs, unsigned max_pages) noexcept {
   unsigned filled = 0;
   long error = 0;

@@ -52,6 +52,8 @@ u64 copy_from_iter(void* to, u64 bytes, iov_iter* iter) noexcept;
 u64 iov_iter_zero(u64 bytes, iov_iter* iter) noexcept;
 /// Touches the first `bytes` bytes for reading: 0 or -EFAULT.
 int iov_iter_fault_in_readable(iov_iter* iter, u64 bytes) noexcept;
+/// How many pages the rest of it touches, at most `max_pages`.
+unsigned iov_iter_npages(const iov_iter* iter, unsigned max_pages) noexcept;
 /// Pins the pages of up to `max_bytes` from the iterator's position: fills up to `max_pages` bio_vecs, returns their number or
 /// -errno. Advances by the bytes they cover. Each page has a reference.
 long iov_iter_get_bvecs(iov_iter* iter, u64 max_bytes, bio_vec* vecs, unsigned max_pages) noexcept;

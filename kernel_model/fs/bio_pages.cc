@@ -6,23 +6,19 @@
 namespace uringsim::kernel {
 
 namespace {
-/// A bio and the length of its array, which the bio itself does not keep.
+/// A bio, the length of its array, which the bio itself does not keep, and the array.
 struct sized_bio {
   bio body;
   unsigned capacity = 0;
 };
+constexpr u64 bytes_of(unsigned vecs) noexcept { return sizeof(sized_bio) + vecs * sizeof(bio_vec); }
 }  // namespace
 
 bio* bio_alloc(BlockDevice* device, bio_op op, u64 sector, unsigned vecs) noexcept {
-  sized_bio* const made = kmalloc<sized_bio>();
-  if (made == nullptr) return nullptr;
-  if (vecs != 0) {
-    made->body.bi_io_vec = kcalloc<bio_vec>(vecs);
-    if (made->body.bi_io_vec == nullptr) {
-      kfree(made);
-      return nullptr;
-    }
-  }
+  void* const memory = detail::allocate(bytes_of(vecs), alignof(sized_bio));
+  if (memory == nullptr) return nullptr;
+  sized_bio* const made = new (memory) sized_bio;
+  made->body.bi_io_vec = reinterpret_cast<bio_vec*>(made + 1);  // zeroed memory is an array of empty ones
   made->capacity = vecs;
   made->body.bi_bdev = device;
   made->body.op = op;
@@ -33,8 +29,7 @@ bio* bio_alloc(BlockDevice* device, bio_op op, u64 sector, unsigned vecs) noexce
 
 void bio_put(bio* bio) noexcept {
   sized_bio* const made = container_of(bio, sized_bio, body);
-  if (made->capacity != 0) kfree_array(bio->bi_io_vec, made->capacity);
-  kfree(made);
+  kernel().machine.free(made, bytes_of(made->capacity));
 }
 
 bool bio_add_page(bio* bio, page* page, u32 bytes, u32 offset) noexcept {

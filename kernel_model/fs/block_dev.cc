@@ -59,10 +59,11 @@ void blkdev_bio_end_io(bio* bio) {
 
 /// The next bio of the transfer, filled; ERR_PTR(-errno) if its pages could not be pinned.
 bio* next_bio(blkdev_dio* dio, BlockDevice* bdev, s64 position, iov_iter* iter) noexcept {
+  const unsigned room = iov_iter_npages(iter, kMaxVecs);
   bio* const made =
-      bio_alloc(bdev, iter->rw == WRITE ? bio_op::write : bio_op::read, static_cast<u64>(position) / SECTOR_SIZE, kMaxVecs);
+      bio_alloc(bdev, iter->rw == WRITE ? bio_op::write : bio_op::read, static_cast<u64>(position) / SECTOR_SIZE, room);
   if (made == nullptr) return ERR_PTR<bio>(-ENOMEM);
-  const long vecs = iov_iter_get_bvecs(iter, iov_iter_count(iter), made->bi_io_vec, kMaxVecs);
+  const long vecs = iov_iter_get_bvecs(iter, iov_iter_count(iter), made->bi_io_vec, room);
   if (vecs <= 0) {
     bio_put(made);
     return ERR_PTR<bio>(vecs < 0 ? vecs : -EFAULT);

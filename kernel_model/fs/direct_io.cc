@@ -184,9 +184,10 @@ int do_direct_IO(dio* dio, iov_iter* iter) noexcept {
       if (zeroed < bytes) return -EFAULT;
       continue;
     }
-    bio* const bio = bio_alloc(dio->bdev, dio->write ? bio_op::write : bio_op::read, sector, kMaxVecs);
+    const unsigned room = iov_iter_npages(iter, kMaxVecs);
+    bio* const bio = bio_alloc(dio->bdev, dio->write ? bio_op::write : bio_op::read, sector, room);
     if (bio == nullptr) return -ENOMEM;
-    const long vecs = iov_iter_get_bvecs(iter, bytes, bio->bi_io_vec, kMaxVecs);
+    const long vecs = iov_iter_get_bvecs(iter, bytes, bio->bi_io_vec, room);
     if (vecs <= 0) {
       bio_put(bio);
       return vecs < 0 ? static_cast<int>(vecs) : -EFAULT;
