@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The benchmarks that the README quotes: whole worlds on an engine, each beside its peer in the same run.
+//
+// Every figure is the median of `repeats` measurements; a benchmark and its peer are measured in turn, so that a host that slows
+// down slows down both. The workload is one template over the ring library: the peer on the host's io_uring runs the same code.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel_model/arch/types.h"
+
+namespace uringsim::sim {
+
+struct BenchOptions {
+  unsigned repeats = 5;
+  u64 measure_ns = 300'000'000;     ///< how long one measurement takes, about
+  std::string directory = ".";      ///< where the file of live-odirect-qd32 is made, and removed
+  u64 file_bytes = u64{256} << 20;  ///< its size
+};
+
+struct BenchFigure {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  std::string peer{};  ///< what `peer_value` measures; empty if there is none
+  std::optional<double> peer_value{};
+  std::string note{};  ///< why there is no figure, or what to know of it
+  [[nodiscard]] std::optional<double> ratio() const {
+    return peer_value && *peer_value != 0 ? std::optional(value / *peer_value) : std::nullopt;
+  }
+};
+
+struct Benchmark {
+  const char* name;
+  const char* about;
+  BenchFigure (*run)(const BenchOptions& options);
+};
+
+/// All of them, in the order in which they are printed. The group of a benchmark is the first word of its name.
+[[nodiscard]] const std::vector<Benchmark>& benchmarks();
+
+/// The median of what `measure` returns; `peer`, if given, is measured in turn with it.
+struct Medians {
+  double value = 0;
+  double peer = 0;
+};
+[[nodiscard]] Medians medians(unsigned repeats, const std::function<double()>& measure, const std::function<double()>& peer = {});
+
+}  // namespace uringsim::sim
