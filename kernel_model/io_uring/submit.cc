@@ -27,6 +27,8 @@ bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
     s->sqe = reinterpret_cast<const io_uring_sqe*>(ctx->rings.sqes + u64{index} * ctx->profile->sqe_bytes);
     if (!ctx->profile->opcode_read_again) s->opcode = READ_ONCE(s->sqe->opcode);
     s->sequence = head;
+    if (ctx->kernel_->trace.enabled()) [[unlikely]]  // an observer's look at the SQE, no access of the model's
+      ctx->kernel_->trace(EventKind::sqe_consumed, ctx->id, head, index, __atomic_load_n(&s->sqe->user_data, __ATOMIC_RELAXED));
     return true;
   }
 
