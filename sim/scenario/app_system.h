@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The ring library's policy for a scenario's task: every access and call goes through its Application.
+// The ring library's policy for a scenario's task: every access and call goes through its Environment.
 #pragma once
 
-#include "sim/scenario/application.h"
+#include "sim/scenario/environment.h"
 #include "uapi/ring.h"
 
 namespace uringsim::sim {
 
 struct AppSystem {
-  Application* app = nullptr;
+  Environment* app = nullptr;
   uptr scratch = 0;  ///< a page of the task's own: arguments of system calls
 
   template <class T>

@@ -316,16 +316,6 @@ SchemaJson Codec<Offset>::schema(SchemaBuilder& schema, const Limits&) {
   });
 }
 
-void Codec<CostOptions>::decode(Decoder& decoder, const Json& at, CostOptions& out, const Limits& limits) {
-  if (at.kind == Json::Kind::object) return decode_object(decoder, at, out, table_of<CostOptions>());
-  Codec<Nanoseconds>::decode(decoder, at, out.fixed, limits);
-}
-SchemaJson Codec<CostOptions>::schema(SchemaBuilder& schema, const Limits& limits) {
-  SchemaJson object =
-      schema.reference("cost", [](SchemaBuilder& inner) { return object_schema(inner, table_of<CostOptions>()); });
-  return {{"anyOf", SchemaJson::array({Codec<Nanoseconds>::schema(schema, limits), object})}};
-}
-
 // ---- words -------------------------------------------------------------------------------------------------------------
 
 bool is_name(std::string_view text) noexcept {

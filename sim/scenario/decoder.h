@@ -234,7 +234,6 @@ URINGSIM_CODEC(Latency)
 URINGSIM_CODEC(Step)
 URINGSIM_CODEC(Fault)
 URINGSIM_CODEC(Expectation)
-URINGSIM_CODEC(CostOptions)
 #undef URINGSIM_CODEC
 
 template <class T>

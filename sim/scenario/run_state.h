@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What tasks change while a scenario runs: rings, requests in flight, variables.
 //
-// All of it is plain data in memory from Application::alloc(), so that an engine that rewinds tasks rewinds it with them.
+// All of it is plain data in memory from Environment::alloc(), so that an engine that rewinds tasks rewinds it with them.
 // Requests in flight are shared by all tasks of the run (one submits, another reaps) under `lock`; nothing inside of it
 // switches tasks, so in fiber engines it is never contended.
 #pragma once

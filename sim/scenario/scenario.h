@@ -54,18 +54,12 @@ enum class Engine : u8 { timed, live };
 
 // ---- machine ---------------------------------------------------------------------------------------------------------
 
-/// One entry of the timed engine's cost model.
-struct CostOptions {
-  Nanoseconds fixed;       ///< each time
-  u64 picos_per_unit = 0;  ///< picoseconds for each unit (byte, page), where the cost has units
-};
-
 struct MachineOptions {
   u32 cpus = 2;
   u32 hz = 250;                       ///< jiffies a second
   Nanoseconds time_slice{4'000'000};  ///< timed: a task that others wait for is preempted after this
   Bytes memory{1u << 30};             ///< page frames for page cache and user memory together
-  Named<CostOptions> costs;           ///< timed: overrides of the cost model, by its names
+  std::string costs;                  ///< timed: overrides of the cost model, JSON as in sim/fiber/costs.json; empty: none
 };
 
 // ---- devices ---------------------------------------------------------------------------------------------------------
@@ -131,6 +125,8 @@ enum class FileType : u8 { regular, block, host, pipe, socketpair, eventfd, time
 enum class Content : u8 { zero, pattern, hole };
 enum class SocketType : u8 { stream, datagram, seqpacket };
 struct OpenFlagNames {};
+/// O_RDONLY is 0 for the system call: this bit says that it was asked for. No access mode at all means O_RDWR.
+inline constexpr u32 open_read_only = 1u << 31;
 
 /// A file of the world, opened before any task starts, in every process. A pipe `p` is two files, `p.r` and `p.w`; a socketpair
 /// `s` is `s.a` and `s.b`.

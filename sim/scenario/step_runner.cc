@@ -13,13 +13,13 @@ namespace {
 constexpr u64 page = 4096;
 
 template <class T>
-T* array(Application& app, u64 count) {
+T* array(Environment& app, u64 count) {
   return count == 0 ? nullptr : static_cast<T*>(app.alloc(count * sizeof(T)));
 }
 
 }  // namespace
 
-SharedState* make_shared_state(Application& app, const Plan& plan) {
+SharedState* make_shared_state(Environment& app, const Plan& plan) {
   auto* const shared = new (app.alloc(sizeof(SharedState))) SharedState;
   for (u32& head : shared->free) head = no_slot;
   for (u32& head : shared->in_flight) head = no_slot;
@@ -28,7 +28,7 @@ SharedState* make_shared_state(Application& app, const Plan& plan) {
   return shared;
 }
 
-StepRunner::StepRunner(Application& app, const Plan& plan, SharedState& shared, u32 index, u32 number)
+StepRunner::StepRunner(Environment& app, const Plan& plan, SharedState& shared, u32 index, u32 number)
     : app_(app), plan_(plan), shared_(shared), options_(&plan.scenario.tasks[index].value) {
   task_ = new (app.alloc(sizeof(TaskState))) TaskState;
   task_->index = index;
@@ -39,7 +39,7 @@ StepRunner::StepRunner(Application& app, const Plan& plan, SharedState& shared, 
   task_->variables[0] = number;
 }
 
-StepRunner::StepRunner(Application& app, const Plan& plan, SharedState& shared, const TaskState& parent)
+StepRunner::StepRunner(Environment& app, const Plan& plan, SharedState& shared, const TaskState& parent)
     : StepRunner(app, plan, shared, parent.index, parent.number) {
   for (std::size_t i = 0; i < options_->variables.size(); ++i) task_->variables[i] = parent.variables[i];
   for (std::size_t i = 0; i < options_->buffers.size(); ++i) task_->buffers[i] = parent.buffers[i];
@@ -74,7 +74,7 @@ bool StepRunner::prepare() {
 bool StepRunner::run(const Steps& steps) {
   for (const Step& step : steps) {
     where_ = step.where.c_str();
-    ++task_->steps;
+    app_.before_step(++task_->steps);
     if (!std::visit([this](const auto& one) { return act(one); }, step.action)) return false;
   }
   return true;

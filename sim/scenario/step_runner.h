@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Executes one task's steps against an Application.
+// Executes one task's steps against an Environment.
 //
 //   StepRunner runner(app, plan, shared, task);   // on the task's own stack
 //   runner.prepare();                             // memory, and the rings that this task owns
@@ -17,14 +17,14 @@ namespace uringsim::sim {
 [[nodiscard]] constexpr u8 pattern_byte(u64 at, u32 seed) noexcept { return static_cast<u8>(at * 31 + (at >> 8) * 17 + seed); }
 
 /// Memory for a run, shared by its tasks. Called once, by whichever task is first.
-[[nodiscard]] SharedState* make_shared_state(Application& app, const Plan& plan);
+[[nodiscard]] SharedState* make_shared_state(Environment& app, const Plan& plan);
 
 class StepRunner {
  public:
   /// `index`: the task in Scenario::tasks; `number`: its copy, 0 unless `count` makes more.
-  StepRunner(Application& app, const Plan& plan, SharedState& shared, u32 index, u32 number);
+  StepRunner(Environment& app, const Plan& plan, SharedState& shared, u32 index, u32 number);
   /// Continues as a forked child: a copy of the parent's variables, addresses and positions.
-  StepRunner(Application& app, const Plan& plan, SharedState& shared, const TaskState& parent);
+  StepRunner(Environment& app, const Plan& plan, SharedState& shared, const TaskState& parent);
 
   /// Maps the task's memory and sets its rings up. False if that failed; the failure is reported.
   [[nodiscard]] bool prepare();
@@ -137,7 +137,7 @@ class StepRunner {
     u32& lock;
   };
 
-  Application& app_;
+  Environment& app_;
   const Plan& plan_;
   SharedState& shared_;
   TaskState* task_;

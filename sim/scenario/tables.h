@@ -13,8 +13,6 @@ struct Codec<TaskOptions> {
 };
 
 template <>
-const Table<CostOptions>& table_of<CostOptions>();
-template <>
 const Table<MachineOptions>& table_of<MachineOptions>();
 template <>
 const Table<LognormalLatency>& table_of<LognormalLatency>();

@@ -2,6 +2,7 @@
 // The tables of everything but steps: machine, devices, files, rings, tasks, faults, expectations, and the file as a whole.
 #include <algorithm>
 
+#include "sim/fiber/costs.h"
 #include "sim/scenario/decoder.h"
 #include "sim/scenario/tables.h"
 
@@ -9,16 +10,33 @@ namespace uringsim::sim {
 
 // ---- machine -----------------------------------------------------------------------------------------------------------
 
-template <>
-const Table<CostOptions>& table_of<CostOptions>() {
-  static const Table<CostOptions> table{
-      "cost",
-      "A named cost of the timed engine.",
-      {field<&CostOptions::fixed>("fixed", "Time each time."),
-       field<&CostOptions::picos_per_unit>("picos_per_unit", "Picoseconds more for each unit (a byte of `copy`).", Need::optional,
-                                           {0, 1'000'000'000})}};
-  return table;
+namespace {
+
+/// The cost model's own reader says what is wrong with an entry.
+void decode_costs(Decoder& decoder, const Json& at, MachineOptions& out, const Limits&) {
+  if (at.kind != Json::Kind::object)
+    decoder.fail(at.at,
+                 fmt::format("is {}; an object like {{\"syscall\": {{\"value\": \"300ns\"}}}} is needed", kind_name(at.kind)));
+  out.costs = to_text(at);
+  Costs trial = Costs::standard();
+  const std::string error = read_costs(out.costs, "costs", trial);
+  if (!error.empty()) decoder.fail(at.at, error);
 }
+
+SchemaJson costs_schema(SchemaBuilder&, const Limits&) {
+  const SchemaJson values = {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}};
+  const SchemaJson entry = {{"type", "object"},
+                            {"properties",
+                             {{"value", {{"type", "string"}}},
+                              {"per", {{"type", "string"}}},
+                              {"about", {{"type", "string"}}},
+                              {"default", {{"type", "string"}}},
+                              {"values", values}}},
+                            {"additionalProperties", false}};
+  return {{"type", "object"}, {"propertyNames", {{"enum", known_costs()}}}, {"additionalProperties", entry}};
+}
+
+}  // namespace
 
 template <>
 const Table<MachineOptions>& table_of<MachineOptions>() {
@@ -32,18 +50,12 @@ const Table<MachineOptions>& table_of<MachineOptions>() {
                                           Need::optional, {1'000, 10'000'000'000}),
        field<&MachineOptions::memory>("memory", "Page frames for user memory and page cache together (1GiB).", Need::optional,
                                       {16u << 20, u64{1} << 40}),
-       field<&MachineOptions::costs>("costs", "timed: entries of the cost model to replace, by name.")},
-      [](Decoder& decoder, const Json& at, const MachineOptions& machine) {
-        for (std::size_t i = 0; i < machine.costs.size(); ++i) {
-          const std::string& name = machine.costs[i].name;
-          const auto known = known_costs();
-          if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-          const Decoder::Down costs(decoder, "costs");
-          const Decoder::Down down(decoder, name);
-          decoder.fail(at.find("costs")->keys[i].at,
-                       fmt::format("the cost model has no {}; {}", in_quotes(name), name_hint(name, known)));
-        }
-      }};
+       Field<MachineOptions>{"costs",
+                             "timed: entries of the cost model to replace, as in sim/fiber/costs.json.",
+                             Need::optional,
+                             {},
+                             decode_costs,
+                             costs_schema}}};
   return table;
 }
 

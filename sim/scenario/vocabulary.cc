@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "kernel_model/io_uring/bugs.h"
+#include "kernel_model/versions/versions.h"
+
 namespace uringsim::sim {
 
 namespace {
@@ -84,7 +87,7 @@ URINGSIM_WORDS(Verdict, word("clean", Verdict::clean), word("violation", Verdict
 URINGSIM_WORDS(Memory, word("sc", Memory::sc), word("tso", Memory::tso), word("weak", Memory::weak))
 
 // Bits as the system calls take them (x86-64).
-URINGSIM_WORDS(OpenFlagNames, Spelling{"O_RDONLY", 0}, Spelling{"O_WRONLY", 01}, Spelling{"O_RDWR", 02},
+URINGSIM_WORDS(OpenFlagNames, Spelling{"O_RDONLY", open_read_only}, Spelling{"O_WRONLY", 01}, Spelling{"O_RDWR", 02},
                Spelling{"O_APPEND", 02000}, Spelling{"O_NONBLOCK", 04000}, Spelling{"O_DSYNC", 010000},
                Spelling{"O_DIRECT", 040000}, Spelling{"O_SYNC", 04010000})
 URINGSIM_WORDS(SetupFlagNames, Spelling{"IOPOLL", 1}, Spelling{"SQPOLL", 2}, Spelling{"SQ_AFF", 4}, Spelling{"CQSIZE", 8},
@@ -137,7 +140,11 @@ std::span<const std::string_view> sqe_opcodes() noexcept {
   return names;
 }
 
-std::vector<std::string_view> known_kernels() { return {"v5.4"}; }
+std::vector<std::string_view> known_kernels() {
+  std::vector<std::string_view> names;
+  for (const kernel::io_uring_profile* const profile : kernel::profiles) names.push_back(profile->name);
+  return names;
+}
 
 std::vector<std::string_view> known_checks() {
   std::vector<std::string_view> names;
@@ -151,11 +158,16 @@ std::string_view about_check(std::string_view name) noexcept {
   return {};
 }
 
-std::vector<std::string_view> known_bugs() { return {}; }
+std::vector<std::string_view> known_bugs() {
+  std::vector<std::string_view> names;
+  for (unsigned i = 0; i < static_cast<unsigned>(kernel::Bug::count_); ++i)
+    names.push_back(kernel::describe(static_cast<kernel::Bug>(i)).id);
+  return names;
+}
 
 std::vector<std::string_view> known_costs() {
-  return {"syscall", "context_switch", "wakeup", "interrupt",    "sqe_fill",
-          "request", "opcode",         "copy",   "block_submit", "page_lookup"};
+  return {"memory",   "relax",   "handoff", "syscall", "context_switch", "wakeup",     "interrupt",
+          "sqe_fill", "request", "opcode",  "copy",    "block_submit",   "page_lookup"};
 }
 
 }  // namespace uringsim::sim

@@ -9,19 +9,21 @@ namespace uringsim::tools {
 
 std::vector<std::unique_ptr<Command>> make_commands() {
   std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_run());
+  commands.push_back(make_sweep());
   commands.push_back(make_validate());
   commands.push_back(make_list());
   return commands;
 }
 
 bool is_planned_command(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 8> planned{"run", "sweep", "bench", "explore", "replay", "conform", "diff", "exec"};
+  constexpr std::array<std::string_view, 6> planned{"bench", "explore", "replay", "conform", "diff", "exec"};
   return std::find(planned.begin(), planned.end(), name) != planned.end();
 }
 
 bool is_planned_option(std::string_view command, std::string_view option) noexcept {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> planned{
-      {{"run", "--step"}, {"run", "--report"}, {"sweep", "--report"}, {"bench", "--peer"}}};
+      {{"run", "--step"}, {"run", "--report"}, {"run", "--trace"}, {"sweep", "--report"}}};
   return std::find(planned.begin(), planned.end(), std::pair(command, option)) != planned.end();
 }
 

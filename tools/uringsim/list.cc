@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "kernel_model/io_uring/bugs.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/nearest.h"
@@ -36,7 +37,10 @@ std::vector<Row> ops() {
 
 std::vector<Row> bugs() {
   std::vector<Row> rows;
-  for (const std::string_view name : sim::known_bugs()) rows.push_back({std::string(name), ""});
+  for (unsigned i = 0; i < static_cast<unsigned>(kernel::Bug::count_); ++i) {
+    const kernel::BugDescription& bug = kernel::describe(static_cast<kernel::Bug>(i));
+    rows.push_back({std::string(bug.id), fmt::format("{} ({}; fixed by {})", bug.what, bug.affected, bug.fixed)});
+  }
   return rows;
 }
 

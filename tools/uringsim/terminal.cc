@@ -31,6 +31,7 @@ SignalWatch::SignalWatch() {
       if (read(events_, &info, sizeof info) != sizeof info) continue;
       const int number = static_cast<int>(info.ssi_signo);
       if (signal_.exchange(number) != 0) _exit(128 + number);
+      flag_ = 1;
     }
   });
 }

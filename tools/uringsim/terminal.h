@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,10 +24,12 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
   /// The signal that came, or 0. A second one ends the process at once.
   [[nodiscard]] int signal() const noexcept { return signal_.load(std::memory_order_relaxed); }
-  [[nodiscard]] const std::atomic<int>& flag() const noexcept { return signal_; }
+  /// Becomes non-zero with it: what machines look at.
+  [[nodiscard]] const volatile std::sig_atomic_t* flag() const noexcept { return &flag_; }
 
  private:
   std::atomic<int> signal_{0};
+  volatile std::sig_atomic_t flag_ = 0;
   int events_ = -1;  ///< signalfd
   int quit_ = -1;    ///< eventfd that ends the thread
   std::thread thread_;
@@ -41,9 +44,13 @@ class Terminal {
   void error(std::string_view text) const;
   /// `text` in a colour where standard output is a terminal: "good", "bad", "dim", "bold".
   [[nodiscard]] std::string styled(std::string_view style, std::string_view text) const;
+  /// The same as a plain function, for renderers that know no terminal; `context` is a Terminal.
+  static std::string style(const void* context, std::string_view style, std::string_view text) {
+    return static_cast<const Terminal*>(context)->styled(style, text);
+  }
   [[nodiscard]] int stop_signal() const noexcept { return signals_.signal(); }
   /// Non-zero once the run should stop.
-  [[nodiscard]] const std::atomic<int>& stop() const noexcept { return signals_.flag(); }
+  [[nodiscard]] const volatile std::sig_atomic_t* stop() const noexcept { return signals_.flag(); }
   /// True where progress should be shown.
   [[nodiscard]] bool interactive() const noexcept { return interactive_; }
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/scenario/load.h"
-#include "tests/sim/scenario/host_application.h"
+#include "tests/sim/scenario/host_environment.h"
 
 namespace uringsim::sim {
 namespace {

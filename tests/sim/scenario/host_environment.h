@@ -96,9 +96,9 @@ class HostWorld {
   }
 };
 
-class HostApplication final : public Application {
+class HostEnvironment final : public Environment {
  public:
-  explicit HostApplication(HostWorld& world) : world_(world) {}
+  explicit HostEnvironment(HostWorld& world) : world_(world) {}
 
   s64 call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) override {
     const long result = ::syscall(number, a, b, c, d, e, f);
@@ -172,6 +172,7 @@ class HostApplication final : public Application {
     world_.reaped.push_back({ring, user_data, res});
   }
   void sq_published(u32, u32, u32) override {}
+  void before_step(u64) override {}
   void fail(const char* where, const char* what) override {
     const std::lock_guard lock(world_.mutex);
     world_.failures.push_back(std::string(where) + ": " + what);
@@ -183,10 +184,10 @@ class HostApplication final : public Application {
 };
 
 inline std::vector<std::string> HostWorld::run() {
-  HostApplication first(*this);
+  HostEnvironment first(*this);
   SharedState* const shared = make_shared_state(first, plan);
   struct Runner {
-    HostApplication app;
+    HostEnvironment app;
     StepRunner runner;
     Runner(HostWorld& world, SharedState& state, u32 index, u32 number)
         : app(world), runner(app, world.plan, state, index, number) {}

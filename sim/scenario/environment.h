@@ -14,9 +14,9 @@
 
 namespace uringsim::sim {
 
-class Application {
+class Environment {
  public:
-  virtual ~Application() = default;
+  virtual ~Environment() = default;
 
   // ---- system calls ----------------------------------------------------------------------------------------------------
 
@@ -77,6 +77,8 @@ class Application {
   virtual void cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u32 flags) = 0;
   /// The SQ tail moved, with `count` new entries.
   virtual void sq_published(u32 ring, u32 old_tail, u32 tail) = 0;
+  /// The task's step `number` (from 1) is next: where a fault that kills it strikes.
+  virtual void before_step(u64 number) = 0;
   /// The run fails: `what` went wrong at `where`. The task goes no further.
   virtual void fail(const char* where, const char* what) = 0;
 };

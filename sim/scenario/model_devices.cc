@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/scenario/model_devices.h"
+
+#include <fmt/format.h>
+
+#include "sim/devices/ram_device.h"
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/nearest.h"
+
+namespace uringsim::sim {
+
+namespace {
+
+ServiceTimeOptions service_time(const Latency& latency) {
+  ServiceTimeOptions options;
+  if (const auto* fixed = std::get_if<FixedLatency>(&latency)) {
+    options.value = fixed->value.count;
+  } else if (const auto* uniform = std::get_if<UniformLatency>(&latency)) {
+    options.shape = ServiceTimeOptions::Shape::uniform;
+    options.least = uniform->least.count;
+    options.most = uniform->most.count;
+  } else if (const auto* lognormal = std::get_if<LognormalLatency>(&latency)) {
+    options.shape = ServiceTimeOptions::Shape::lognormal;
+    options.value = lognormal->median.count;
+    options.sigma_milli = lognormal->sigma_milli;
+  } else {
+    options.shape = ServiceTimeOptions::Shape::percentiles;
+    for (const auto& point : std::get<PercentileLatency>(latency).points)
+      options.points.push_back({point.share_ppm, point.value.count});
+  }
+  return options;
+}
+
+DeviceFaultOptions device_fault(const DeviceFault& fault) {
+  DeviceFaultOptions options;
+  options.op = static_cast<DeviceFaultOptions::Op>(fault.op);
+  options.nth = fault.when.nth;
+  options.every = fault.when.every;
+  if (fault.when.at) options.at = fault.when.at->count;
+  options.probability_ppm = fault.when.probability.count;
+  options.times = fault.when.times;
+  options.error = static_cast<int>(fault.error);
+  options.delay = fault.delay.count;
+  if (fault.transfer) options.transfer = fault.transfer->count;
+  return options;
+}
+
+RamDeviceOptions ram_options(const Scenario& scenario, const Entry<DeviceOptions>& entry) {
+  const DeviceOptions& device = entry.value;
+  RamDeviceOptions options;
+  options.size = device.size.count;
+  options.block = static_cast<u32>(device.block.count);
+  options.max_transfer = device.max_transfer.count;
+  options.queue_depth = device.queue_depth;
+  options.poll_queues = device.poll_queues;
+  options.read = service_time(device.latency.read);
+  if (device.latency.write) options.write = service_time(*device.latency.write);
+  if (device.latency.flush) options.flush = service_time(*device.latency.flush);
+  options.parallelism = device.parallelism;
+  options.reordering = device.reordering;
+  options.bandwidth = device.bandwidth.count;
+  for (const Fault& fault : scenario.faults)
+    if (const auto* const one = std::get_if<DeviceFault>(&fault); one != nullptr && one->device.name == entry.name)
+      options.faults.push_back(device_fault(*one));
+  return options;
+}
+
+}  // namespace
+
+ModelDevices::ModelDevices(const Scenario& scenario, Engine engine, arch::Machine& machine) {
+  for (const Entry<DeviceOptions>& entry : scenario.devices) {
+    if (entry.value.type != DeviceType::ram)
+      throw InputError(fmt::format("{}: {}", entry.where,
+                                   engine == Engine::timed ? "a device of type \"file\" works in real time only: --engine live"
+                                                           : "devices of type \"file\" are not part of this version"));
+    RamDevice* const device = RamDevice::create(machine, entry.name.c_str(), ram_options(scenario, entry));
+    if (device == nullptr)
+      throw InputError(fmt::format("{}: the machine has no memory for a device of {}", entry.where, to_text(entry.value.size)));
+    devices_.push_back({entry.name, device});
+  }
+  const Entry<FileOptions>* first = nullptr;
+  for (const Entry<FileOptions>& file : scenario.files) {
+    if (file.value.kind() != FileType::regular) continue;
+    if (first != nullptr && first->value.device.name != file.value.device.name)
+      throw InputError(fmt::format("{}: regular files live on one device in a world, and {} lives on {}", file.where,
+                                   in_quotes(first->name), in_quotes(first->value.device.name)));
+    first = &file;
+    for (const Named& device : devices_)
+      if (device.name == file.value.device.name) root_ = device.device;
+  }
+}
+
+ModelDevices::~ModelDevices() {
+  for (const Named& device : devices_) RamDevice::destroy(static_cast<RamDevice*>(device.device));
+}
+
+}  // namespace uringsim::sim

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/scenario/model_environment.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <new>
+
+#include "kernel_model/core/hrtimer.h"
+#include "kernel_model/core/signal.h"
+#include "kernel_model/core/syscall.h"
+#include "sim/scenario/model_calls.h"
+#include "sim/scenario/run_observer.h"
+
+namespace uringsim::sim {
+
+namespace {
+
+/// A child on its way: what it runs, and with what. In kernel memory; the child frees nothing, it is part of the world.
+struct ForkArgument {
+  ModelRun* run;
+  const ForkStep* step;
+  const TaskState* state;
+  kernel::completion* ended;
+};
+
+void run_child(void* argument) {
+  const auto& fork = *static_cast<ForkArgument*>(argument);
+  become_application();
+  ModelEnvironment env(*fork.run, nullptr);
+  StepRunner runner(env, fork.run->plan, *fork.run->shared, *fork.state);
+  runner.run(fork.step->steps);
+  env.reap_children();
+  kernel::complete_all(fork.ended);
+}
+
+}  // namespace
+
+// ---- calls and memory ----------------------------------------------------------------------------------------------------
+
+s64 ModelEnvironment::call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) { return model_call(number, a, b, c, d, e, f); }
+
+template <class T>
+u64 ModelEnvironment::load_as(uptr at, LoadOrder order, const char* barrier) {
+  switch (order) {
+    case LoadOrder::acquire:
+      return app_.load_acquire<T>(at, barrier);
+    case LoadOrder::relaxed:
+      return app_.load_relaxed<T>(at);
+    case LoadOrder::plain:
+      break;
+  }
+  return app_.load_plain<T>(at);
+}
+
+template <class T>
+void ModelEnvironment::store_as(uptr at, u64 value, StoreOrder order, const char* barrier) {
+  switch (order) {
+    case StoreOrder::release:
+      return app_.store_release<T>(at, static_cast<T>(value), barrier);
+    case StoreOrder::relaxed:
+      return app_.store_relaxed<T>(at, static_cast<T>(value));
+    case StoreOrder::plain:
+      break;
+  }
+  app_.store_plain<T>(at, static_cast<T>(value));
+}
+
+u64 ModelEnvironment::load(uptr at, unsigned size, LoadOrder order, const char* barrier) {
+  if (size == 8) return load_as<u64>(at, order, barrier);
+  if (size == 4) return load_as<u32>(at, order, barrier);
+  if (size == 2) return load_as<u16>(at, order, barrier);
+  return load_as<u8>(at, order, barrier);
+}
+
+void ModelEnvironment::store(uptr at, unsigned size, u64 value, StoreOrder order, const char* barrier) {
+  if (size == 8) return store_as<u64>(at, value, order, barrier);
+  if (size == 4) return store_as<u32>(at, value, order, barrier);
+  if (size == 2) return store_as<u16>(at, value, order, barrier);
+  store_as<u8>(at, value, order, barrier);
+}
+
+void ModelEnvironment::fence(FenceKind kind, const char* barrier) {
+  switch (kind) {
+    case FenceKind::none:
+      return;
+    case FenceKind::full:
+      return arch::smp_mb(barrier);
+    case FenceKind::read:
+      return arch::smp_rmb(barrier);
+    case FenceKind::write:
+      return arch::smp_wmb(barrier);
+  }
+}
+
+void ModelEnvironment::peek(void* to, uptr from, u64 bytes) {
+  // Translations only: the bytes are looked at from outside of the simulated machine.
+  auto* target = static_cast<u8*>(to);
+  while (bytes != 0) {
+    const u64 part = std::min(bytes, kernel::PAGE_SIZE - from % kernel::PAGE_SIZE);
+    const u8* const source = kernel::mm_translate(kernel::current()->mm, from, part, false);
+    for (u64 i = 0; i < part; ++i) target[i] = source != nullptr ? __atomic_load_n(source + i, __ATOMIC_RELAXED) : u8{0};
+    target += part;
+    from += part;
+    bytes -= part;
+  }
+}
+
+// ---- time ------------------------------------------------------------------------------------------------------------------
+
+void ModelEnvironment::sleep(u64 nanoseconds) {
+  const u64 until = arch::machine().now() + nanoseconds;
+  // A signal with a handler ends one sleep, not the step.
+  while (arch::machine().now() < until)
+    kernel::system_call([&]() noexcept -> s64 {
+      kernel::__set_current_state(arch::TASK_INTERRUPTIBLE);
+      return kernel::schedule_hrtimeout(until) == 0 ? 0 : -kernel::ERESTARTNOHAND;
+    });
+}
+
+void ModelEnvironment::spin(u64 nanoseconds) {
+  for (const u64 until = arch::machine().now() + nanoseconds; arch::machine().now() < until;) kernel::cpu_relax();
+}
+
+void* ModelEnvironment::alloc(u64 bytes) {
+  constexpr u64 cache_line = 64;
+  return arch::machine().alloc(bytes, cache_line);
+}
+
+// ---- other tasks -----------------------------------------------------------------------------------------------------------
+
+void ModelEnvironment::wait(kernel::completion& completion) {
+  // As a system call, so that a fatal signal ends the task here.
+  while (kernel::system_call([&]() noexcept -> s64 { return kernel::wait_for_completion_interruptible(&completion); }) != 0) {
+  }
+}
+
+void ModelEnvironment::post(u32 event) { kernel::complete(&run_.completions.events[event]); }
+void ModelEnvironment::await(u32 event) { wait(run_.completions.events[event]); }
+
+void ModelEnvironment::join(const std::string& name) {
+  for (std::size_t i = 0; i < run_.tasks.size(); ++i)
+    if (run_.tasks[i].name == name) wait(run_.completions.ended[i]);
+}
+
+void ModelEnvironment::signal(const std::string& task, int number) {
+  for (const ModelTask& one : run_.tasks)
+    if (one.name == task && one.pid != 0) {
+      const int pid = one.pid;
+      kernel::system_call([&]() noexcept -> s64 {
+        kernel::task_struct* const target = kernel::find_get_task_by_pid(pid);
+        if (target == nullptr) return -ESRCH;
+        const int result = kernel::send_sig(number, target, 0);
+        kernel::put_task_struct(target);
+        return result;
+      });
+    }
+}
+
+s64 ModelEnvironment::fork(const ForkStep& step, const void* runner_state) {
+  auto* const argument = static_cast<ForkArgument*>(alloc(sizeof(ForkArgument)));
+  auto* const ended = static_cast<kernel::completion*>(alloc(sizeof(kernel::completion)));
+  new (ended) kernel::completion;
+  kernel::init_completion(ended);
+  // The child starts with what the parent knows now, not with what it knows when the child first runs.
+  StepRunner copy(*this, run_.plan, *run_.shared, *static_cast<const TaskState*>(runner_state));
+  *argument = {&run_, &step, &copy.state(), ended};
+  const s64 pid = kernel::system_call([&]() noexcept -> s64 { return kernel::do_fork(0, run_child, argument); });
+  if (pid > 0) ++children_;
+  return pid;
+}
+
+void ModelEnvironment::reap_children() {
+  for (; children_ != 0; --children_) {
+    int status = 0;
+    while (kernel::system_call([&]() noexcept -> s64 { return kernel::do_wait(-1, &status, false); }) == -EINTR) {
+    }
+  }
+}
+
+// ---- observers ---------------------------------------------------------------------------------------------------------------
+
+void ModelEnvironment::naming_ring(u32 index) {
+  run_.observer.name_ring(kernel::current()->id, index, run_.plan.scenario.rings[index].name);
+}
+
+void ModelEnvironment::cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u32) {
+  kernel::kernel().trace(kernel::EventKind::cqe_reaped, run_.observer.ring_number(ring), head, user_data, res);
+}
+
+void ModelEnvironment::sq_published(u32 ring, u32 old_tail, u32 tail) {
+  kernel::kernel().trace(kernel::EventKind::sq_published, run_.observer.ring_number(ring), old_tail, tail);
+}
+
+void ModelEnvironment::fail(const char* where, const char* what) { run_.fail(std::string(where) + ": " + what); }
+
+void ModelEnvironment::before_step(u64 number) {
+  if (task_ == nullptr) return;
+  for (const Fault& fault : run_.plan.scenario.faults)
+    if (const auto* const death = std::get_if<DeathFault>(&fault);
+        death != nullptr && death->nth == number && death->task.name == task_->name)
+      kernel::do_group_exit(SIGKILL);
+}
+
+}  // namespace uringsim::sim

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/scenario/run_scenario.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/load.h"
+#include "sim/scenario/vocabulary.h"
+
+namespace uringsim::sim {
+namespace {
+
+RunReport run(const std::string& body, const RunOptions& options = {}) {
+  const Scenario scenario = load_scenario_text("{\"name\": \"t\", " + body + "}", "t.json");
+  return run_scenario(scenario, options);
+}
+
+/// What did not hold, and what failed.
+std::string wrong(const RunReport& report) {
+  std::string text;
+  for (const ExpectationReport& one : report.expectations)
+    if (!one.holds) text += one.what + " -> " + one.got + "; ";
+  for (const std::string& failure : report.failures) text += failure + "; ";
+  return text;
+}
+
+std::vector<std::string> shipped() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(URINGSIM_SOURCE_DIR "/scenarios/lessons"))
+    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class Lesson : public testing::TestWithParam<std::string> {};
+
+TEST_P(Lesson, PassesInVirtualTimeTwiceWithEqualHashes) {
+  const Scenario scenario = load_scenario(GetParam());
+  const RunReport first = run_scenario(scenario, {});
+  EXPECT_EQ(wrong(first), "");
+  EXPECT_TRUE(first.pass);
+  EXPECT_EQ(first.trace_hash, run_scenario(scenario, {}).trace_hash);
+}
+
+TEST_P(Lesson, PassesOnRealThreads) {
+  const Scenario scenario = load_scenario(GetParam());
+  if (std::find(scenario.engines.begin(), scenario.engines.end(), Engine::live) == scenario.engines.end())
+    GTEST_SKIP() << "not declared";
+  RunOptions options;
+  options.engine = Engine::live;
+  EXPECT_EQ(wrong(run_scenario(scenario, options)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, Lesson, testing::ValuesIn(shipped()), [](const auto& tested) {
+  std::string name = std::filesystem::path(tested.param).stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(RunScenario, AnotherSeedIsAnotherRun) {
+  const Scenario scenario = load_scenario(URINGSIM_SOURCE_DIR "/scenarios/lessons/idle-window.json");
+  RunOptions other;
+  other.seed = 2;
+  EXPECT_NE(run_scenario(scenario, {}).trace_hash, run_scenario(scenario, other).trace_hash);
+}
+
+TEST(RunScenario, ATaskThatWaitsForEverIsAHangThatSaysWhoWaitsForWhat) {
+  const RunReport report = run(R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"wait": {"ring": "r"}}]}})");
+  EXPECT_FALSE(report.pass);
+  EXPECT_NE(wrong(report).find("no-hang"), std::string::npos);
+  EXPECT_NE(wrong(report).find("deadlock at"), std::string::npos) << wrong(report);
+  EXPECT_NE(wrong(report).find("; a ("), std::string::npos) << wrong(report);
+  EXPECT_EQ(wrong(report).find("no-leak"), std::string::npos) << wrong(report);
+  EXPECT_NE(wrong(report).find("not at their end: a"), std::string::npos);
+}
+
+TEST(RunScenario, ALostWakeupIsNamed) {
+  const RunReport report = run(R"("rings": {"r": {"flags": ["SQPOLL"], "sq_thread_idle": "4ms"}},
+    "tasks": {"a": {"steps": [{"sleep": "50ms"}, {"submit": {"ring": "r", "op": "NOP", "wake": false}}, {"wait": {"ring": "r"}}]}},
+    "expect": [{"check": "no-lost-wakeup"}])");
+  EXPECT_NE(wrong(report).find("1 SQEs lie in the SQ"), std::string::npos) << wrong(report);
+}
+
+TEST(RunScenario, AnErrorInACqeFailsUnlessAllowed) {
+  const std::string body =
+      R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "TIMEOUT", "after": "1ms"}}, {"wait": {"ring": "r"}}]}})";
+  EXPECT_NE(wrong(run(body)).find("no-cqe-error: no CQE carries an error (res < 0) -> -ETIME for"), std::string::npos);
+  EXPECT_EQ(wrong(run(body + R"(, "allow": ["no-cqe-error"])")), "");
+}
+
+TEST(RunScenario, AFailedStepFailsTheRunAndNamesItsPlace) {
+  const RunReport report = run(R"("tasks": {"a": {"steps": [{"assert": "0", "message": "never"}]}})");
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures[0], "t.json:1:41: /tasks/a/steps/0: assert failed: 0; never");
+}
+
+TEST(RunScenario, WhatIsWrittenIsInTheFileAtTheEnd) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("devices": {"d": {"type": "ram", "latency": "20us"}}, "files": {"f": {"device": "d", "size": "64KiB", "content": "zero", "open": ["O_DIRECT"]}},
+    "rings": {"r": {}}, "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "WRITEV", "file": "f", "offset": "8KiB", "seed": 3, "count": 2}}, {"wait": {"ring": "r", "cqes": 2}}]}},
+    "expect": [{"content": {"file": "f", "offset": 8192, "size": "8KiB", "seed": 3}}, {"content": {"file": "f", "size": "8KiB", "content": "zero"}}])")),
+      "");
+}
+
+TEST(RunScenario, AForkedChildSharesTheRingAndIsWaitedFor) {
+  EXPECT_EQ(wrong(run(R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"set": {"x": 5}},
+    {"fork": "child", "steps": [{"assert": "x == 5"}, {"submit": {"ring": "r", "op": "NOP", "user_data": 9}}]}, {"set": {"x": 6}}, {"wait": {"ring": "r", "user_data": 9}}]}})")),
+            "");
+}
+
+TEST(RunScenario, ProcessesHaveTheSameFiles) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("files": {"p": {"type": "pipe"}}, "tasks": {"a": {"process": "one", "steps": [{"read": {"file": "p.r", "size": 3, "result": 3}}]},
+    "b": {"process": "two", "steps": [{"sleep": "1ms"}, {"write": {"file": "p.w", "size": 3}}]}})")),
+      "");
+}
+
+TEST(RunScenario, ASignalEndsAWaitWithEintr) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("rings": {"r": {}}, "tasks": {"a": {"handlers": ["SIGUSR1"], "steps": [{"enter": {"ring": "r", "min_complete": 1, "flags": ["GETEVENTS"], "result": "-EINTR"}}]}},
+    "faults": [{"signal": "SIGUSR1", "task": "a", "at": "2ms"}])")),
+      "");
+}
+
+TEST(RunScenario, ATaskThatDiesMidWayLeavesNothingBehind) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("rings": {"r": {"flags": ["SQPOLL"], "sq_thread_idle": "4ms"}}, "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "TIMEOUT", "after": "10s"}},
+    {"sleep": "1ms"}, {"wait": {"ring": "r"}}]}}, "faults": [{"die": "a", "nth": 3}], "allow": ["no-cqe-error"])")),
+      "");
+}
+
+TEST(RunScenario, AnUnprivilegedSqThreadIsRefusedByTheKernel) {
+  EXPECT_EQ(
+      wrong(run(R"("rings": {"r": {"flags": ["SQPOLL"], "result": "-EPERM"}}, "tasks": {"a": {"uid": 1000, "steps": []}})")), "");
+}
+
+TEST(RunScenario, ManyTasksOnOneProcessor) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("machine": {"cpus": 1}, "rings": {"r": {"entries": 64}}, "tasks": {"a": {"count": 8, "steps": [{"sleep": "1ms"}, {"assert": "self < 8"}]}})")),
+      "");
+}
+
+TEST(RunScenario, AnEngineThatIsNotDeclaredIsRefused) {
+  const Scenario scenario = load_scenario_text(R"({"name": "t", "engines": ["timed"], "tasks": {"a": {"steps": []}}})", "t.json");
+  RunOptions options;
+  options.engine = Engine::live;
+  EXPECT_THROW((void)run_scenario(scenario, options), InputError);
+}
+
+TEST(RunScenario, CostsChangeTheClock) {
+  const std::string body =
+      R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"repeat": 100, "steps": [{"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}]}]}})";
+  const u64 usual = run(body).time_ns;
+  const u64 slow = run(body + R"(, "machine": {"costs": {"syscall": {"value": "10us"}}})").time_ns;
+  EXPECT_GT(slow, usual + 100 * 9'000);
+}
+
+}  // namespace
+}  // namespace uringsim::sim

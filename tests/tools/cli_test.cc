@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The binary as scripts see it: exit codes, one-line errors, JSON.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+struct Result {
+  int code;
+  std::string out;  ///< both streams
+};
+
+/// Runs the binary that stands beside this test.
+Result uringsim(const std::string& arguments) {
+  const std::string binary = std::filesystem::read_symlink("/proc/self/exe").parent_path().string() + "/uringsim";
+  std::FILE* const pipe = popen(("cd " URINGSIM_SOURCE_DIR " && " + binary + " " + arguments + " 2>&1").c_str(), "r");
+  Result result{-1, ""};
+  std::array<char, 4096> chunk;
+  while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe)) result.out.append(chunk.data(), got);
+  const int status = pclose(pipe);
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+TEST(Cli, AScenarioThatHoldsExitsWithZero) { EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json").code, 0); }
+
+TEST(Cli, AnExpectationThatDoesNotHoldExitsWithOne) {
+  const Result result = uringsim("run scenarios/lessons/first-nop.json --set expect.0.cqes.count=2");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_NE(result.out.find("FAILS CQEs taken from r: 2"), std::string::npos) << result.out;
+}
+
+TEST(Cli, UsageErrorsAreOneLineAndExitWithTwo) {
+  for (const char* const arguments :
+       {"", "rum", "run", "run /nonexistent.json", "run scenarios/lessons/first-nop.json --engin live",
+        "run scenarios/lessons/first-nop.json --engine warp", "run scenarios/lessons/first-nop.json --kernel v9",
+        "run scenarios/lessons/first-nop.json --step", "run scenarios/lessons/first-nop.json --set x=1", "list nothing",
+        "validate", "exec -- true", "run scenarios/lessons/first-nop.json --seed abc"}) {
+    const Result result = uringsim(arguments);
+    EXPECT_EQ(result.code, 2) << arguments << ": " << result.out;
+    EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << arguments << ": " << result.out;
+  }
+}
+
+TEST(Cli, WhatComesLaterIsRefusedByName) {
+  EXPECT_NE(uringsim("exec -- true").out.find("\"exec\" is not part of this version"), std::string::npos);
+  EXPECT_NE(uringsim("run scenarios/lessons/first-nop.json --step").out.find("--step is not part of this version"),
+            std::string::npos);
+}
+
+TEST(Cli, JsonIsAnObjectForOneRunAndAnArrayForSeveral) {
+  const auto one = nlohmann::json::parse(uringsim("run scenarios/lessons/first-nop.json --json").out);
+  EXPECT_EQ(one["verdict"], "pass");
+  EXPECT_EQ(one["rings"]["r"]["cqes"], 1);
+  const auto two = nlohmann::json::parse(uringsim("run scenarios/lessons/first-nop.json --kernel v5.1,v5.4 --json").out);
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0]["kernel"], "v5.1");
+}
+
+TEST(Cli, ValidateNamesTheFirstMistakeOfEachFile) {
+  const Result result = uringsim("validate scenarios/lessons/first-nop.json scenarios/schema.json");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.out.find("first-nop.json: valid"), std::string::npos);
+  EXPECT_NE(result.out.find("scenarios/schema.json:"), std::string::npos);
+}
+
+TEST(Cli, SweepPrintsARowForEachPoint) {
+  const Result table = uringsim("sweep scenarios/lessons/idle-window.json --csv");
+  EXPECT_EQ(table.code, 0) << table.out;
+  EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 5) << table.out;
+  EXPECT_EQ(table.out.rfind("idle,r0.cqes,", 0), 0u);
+}
+
+TEST(Cli, HelpOfEveryCommandHasAnExample) {
+  for (const char* const command : {"run", "sweep", "validate", "list"}) {
+    const Result result = uringsim(std::string(command) + " --help");
+    EXPECT_EQ(result.code, 0);
+    EXPECT_NE(result.out.find("Example: uringsim " + std::string(command)), std::string::npos) << result.out;
+  }
+}
+
+TEST(Cli, VersionNamesCompilerAndProfiles) {
+  const Result result = uringsim("--version");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(result.out.find("v5.4"), std::string::npos);
+}
+
+}  // namespace
