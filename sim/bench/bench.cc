@@ -117,7 +117,7 @@ BenchFigure timed_randread_qd32(const BenchOptions& options) {
 /// A file with content, for as long as the object lives.
 class ScratchFile {
  public:
-  ScratchFile(const std::string& directory, u64 bytes) : path_(directory + "/uringsim-bench.data") {
+  ScratchFile(const std::string& directory, u64 bytes) : path_(fmt::format("{}/uringsim-bench-{}.data", directory, getpid())) {
     std::ofstream out(path_, std::ios::binary | std::ios::trunc);
     std::vector<char> content(1 << 20);
     for (u64 at = 0; at < bytes; at += content.size()) {

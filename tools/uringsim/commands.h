@@ -14,6 +14,7 @@ namespace uringsim::tools {
 [[nodiscard]] std::unique_ptr<Command> make_sweep();
 [[nodiscard]] std::unique_ptr<Command> make_validate();
 [[nodiscard]] std::unique_ptr<Command> make_list();
+[[nodiscard]] std::unique_ptr<Command> make_bench();
 
 /// Every command, in the order of --help.
 [[nodiscard]] std::vector<std::unique_ptr<Command>> make_commands();

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The benchmarks run to their end and measure something. How fast they are is nobody's verdict here; how much memory a request
+// takes is the same everywhere.
+#include "sim/bench/bench.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "sim/bench/bench_worlds.h"
+
+namespace uringsim::sim {
+namespace {
+
+TEST(Bench, MediansAreTakenOfAlternatingMeasurements) {
+  double next = 0;
+  std::string order;
+  const Medians both = medians(
+      3,
+      [&] {
+        order += 'a';
+        return next += 1;
+      },
+      [&] {
+        order += 'b';
+        return 10 * next;
+      });
+  EXPECT_EQ(order, "ababab");
+  EXPECT_DOUBLE_EQ(both.value, 2);
+  EXPECT_DOUBLE_EQ(both.peer, 20);
+}
+
+TEST(Bench, ARatioNeedsAPeer) {
+  EXPECT_FALSE((BenchFigure{"a", 4, "x"}.ratio().has_value()));
+  EXPECT_DOUBLE_EQ((BenchFigure{"a", 4, "x", "p", 8.0}.ratio().value()), 0.5);
+}
+
+class EveryBenchmark : public testing::TestWithParam<Benchmark> {};
+INSTANTIATE_TEST_SUITE_P(Benchmarks, EveryBenchmark, testing::ValuesIn(benchmarks()), [](const auto& tested) {
+  std::string name = tested.param.name;
+  for (char& c : name)
+    if (c == '-') c = '_';
+  return name;
+});
+
+TEST_P(EveryBenchmark, MeasuresSomethingUnderItsName) {
+  const bool needs_host = std::string(GetParam().name).starts_with("live-o") || std::string(GetParam().name) == "live-nop-b32";
+  if (needs_host && native_nops(1, 1).error != 0) GTEST_SKIP() << "the host has no io_uring";
+  std::string directory = std::filesystem::temp_directory_path() / "uringsim-bench-XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const BenchOptions quick{.repeats = 1, .measure_ns = 1'000'000, .directory = directory, .file_bytes = u64{4} << 20};
+  const BenchFigure figure = GetParam().run(quick);
+  EXPECT_EQ(figure.name, GetParam().name);
+  EXPECT_GT(figure.value, 0);
+  EXPECT_FALSE(figure.unit.empty());
+  EXPECT_GT(figure.peer_value.value_or(1), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+  std::filesystem::remove(directory);
+}
+
+TEST(Bench, ARequestInFlightTakesAtMost512Bytes) {
+  for (const Benchmark& bench : benchmarks())
+    if (std::string(bench.name) == "bytes-per-request") {
+      EXPECT_LE(bench.run({}).value, 512);
+    }
+}
+
+}  // namespace
+}  // namespace uringsim::sim
