@@ -73,7 +73,7 @@ int insert_name(unix_sock* sk, const sockaddr_un* address, int length, inode* pa
   spin_lock(&state.unix_table_lock);
   list_add_tail(&sk->names, &state.unix_sockets);
   spin_unlock(&state.unix_table_lock);
-  WRITE_ONCE(sk->name_len, length);
+  smp_store_release(sk->name_len, length, "unix_bind.name");  // who sees the length sees the name
   return 0;
 }
 

@@ -75,6 +75,13 @@ sk_buff* alloc_send_skb(unix_sock* sk, iov_iter* iter, u64 bytes, bool nonblock)
   return ERR_PTR<sk_buff>(-EFAULT);
 }
 
+/// Who sent it, if it has a name. Models unix_copy_addr().
+void unix_copy_addr(msghdr* msg, const unix_sock* from) noexcept {
+  if (from == nullptr) return;
+  msg->msg_namelen = smp_load_acquire(from->name_len, "unix_copy_addr.name");
+  if (msg->msg_namelen != 0) msg->name = from->name;
+}
+
 /// other->lock held.
 void queue_tail(unix_sock* other, sk_buff* skb) noexcept {
   list_add_tail(&skb->link, &other->receive_queue.head);
@@ -269,10 +276,7 @@ s64 unix_dgram_recvmsg(unix_sock* sk, msghdr* msg, u32 flags) noexcept {
     spin_unlock(&sk->lock);
   }
   if (wq_has_sleeper(&sk->peer_wait)) wake_up_interruptible_sync_poll(&sk->peer_wait, kWriteKey);
-  if (msg->wants_name && skb->owner != nullptr) {
-    msg->name = skb->owner->name;
-    msg->msg_namelen = READ_ONCE(skb->owner->name_len);
-  }
+  if (msg->wants_name) unix_copy_addr(msg, skb->owner);
   const u64 bytes = std::min(skb->len, iov_iter_count(&msg->msg_iter));
   if (bytes < skb->len) msg->msg_flags |= MSG_TRUNC;
   s64 ret = (flags & MSG_TRUNC) != 0 ? static_cast<s64>(skb->len) : static_cast<s64>(bytes);
@@ -298,10 +302,7 @@ struct stream_read {
 
   /// Copies out of `skb`, from the first byte nobody has read. False: stop.
   bool take(sk_buff* skb) noexcept {
-    if (msg->wants_name && skb->owner != nullptr) {
-      msg->name = skb->owner->name;
-      msg->msg_namelen = READ_ONCE(skb->owner->name_len);
-    }
+    if (msg->wants_name) unix_copy_addr(msg, skb->owner);
     const u64 chunk = std::min(skb->len - skb->consumed, iov_iter_count(&msg->msg_iter));
     if (copy_to_iter(skb->data + skb->consumed, chunk, &msg->msg_iter) < chunk) {
       if (copied == 0) copied = -EFAULT;

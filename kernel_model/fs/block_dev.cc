@@ -50,7 +50,7 @@ void blkdev_bio_end_io(bio* bio) {
   if (bio->bi_residual != 0) (void)fetch_add(dio->missing, bio->bi_residual);
   for (unsigned i = 0; i < bio->bi_vcnt; i++) {
     page* const page = bio->bi_io_vec[i].bv_page;
-    if (dio->should_dirty && page->mapping != nullptr) set_page_dirty(page);
+    if (dio->should_dirty) set_dma_page_dirty(page);
     put_page(page);
   }
   bio_put(bio);

@@ -38,7 +38,7 @@ struct dio {
 void release_pages(bio* bio, bool dirty) noexcept {
   for (unsigned i = 0; i < bio->bi_vcnt; i++) {
     page* const page = bio->bi_io_vec[i].bv_page;
-    if (dirty && page->mapping != nullptr) set_page_dirty(page);
+    if (dirty) set_dma_page_dirty(page);
     put_page(page);
   }
 }

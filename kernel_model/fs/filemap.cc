@@ -26,7 +26,7 @@ int make_uptodate(address_space* mapping, page* page) noexcept {
   if (ret != 0) return ret;
   wait_on_page_locked(page);
   if (PageUptodate(page)) return 0;
-  return page->mapping == mapping ? -EIO : -EAGAIN;
+  return READ_ONCE(page->mapping) == mapping ? -EIO : -EAGAIN;
 }
 
 /// The page at `index`, uptodate and with a reference, into *out. 0; -EAGAIN under IOCB_NOWAIT when it is not at hand; -errno.
@@ -76,7 +76,7 @@ s64 generic_file_buffered_read(kiocb* iocb, iov_iter* iter, s64 written) noexcep
   u64 position = static_cast<u64>(iocb->ki_pos);
   const u64 last_index = (position + iter->count + PAGE_SIZE - 1) >> PAGE_SHIFT;
   int error = 0;
-  u64 prev = static_cast<u64>(filp->f_ra.prev_pos);
+  u64 prev = static_cast<u64>(READ_ONCE(filp->f_ra.prev_pos));
   while (iov_iter_count(iter) != 0) {
     cond_resched();
     const u64 index = position >> PAGE_SHIFT;

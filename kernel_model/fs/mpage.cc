@@ -43,7 +43,9 @@ void end_write(bio* bio) {
 /// A run of adjoining blocks that becomes one bio.
 class Run {
  public:
-  Run(address_space* mapping, bio_op op) noexcept : mapping_(mapping), op_(op) {}
+  /// `most`: how many pages will be added at most.
+  Run(address_space* mapping, bio_op op, u64 most) noexcept
+      : mapping_(mapping), op_(op), vecs_(static_cast<unsigned>(std::clamp<u64>(most, 1, kMaxVecs))) {}
   ~Run() { submit(); }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -53,7 +55,7 @@ class Run {
     const u32 bytes = block_bytes(mapping_, sector);
     if (bio_ != nullptr && (sector != next_sector_ || !bio_add_page(bio_, page, bytes, 0))) submit();
     if (bio_ == nullptr) {
-      bio_ = bio_alloc(mapping_->bdev, op_, sector, kMaxVecs);
+      bio_ = bio_alloc(mapping_->bdev, op_, sector, vecs_);
       if (bio_ == nullptr) return false;
       bio_->bi_end_io = op_ == bio_op::read ? end_read : end_write;
       bio_add_page(bio_, page, bytes, 0);
@@ -71,6 +73,7 @@ class Run {
  private:
   address_space* mapping_;
   bio_op op_;
+  unsigned vecs_;
   bio* bio_ = nullptr;
   u64 next_sector_ = 0;
 };
@@ -127,19 +130,19 @@ page* find_next_flagged(address_space* mapping, u64* index, u64 last, u32 flags)
 }  // namespace
 
 int mapping_readpage(page* page) noexcept {
-  Run run(page->mapping, bio_op::read);
+  Run run(page->mapping, bio_op::read, 1);
   return start_read(run, page);
 }
 
 void mapping_readpages(address_space* mapping, page** pages, u64 count) noexcept {
-  Run run(mapping, bio_op::read);
+  Run run(mapping, bio_op::read, count);
   for (u64 i = 0; i < count; i++) (void)start_read(run, pages[i]);
 }
 
 // Models mm/filemap.c:__filemap_fdatawrite_range() and mm/page-writeback.c:write_cache_pages().
 int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end) noexcept {
   if (mapping->a_ops->get_block == nullptr || end < start || READ_ONCE(mapping->nr_dirty) == 0) return 0;
-  Run run(mapping, bio_op::write);
+  Run run(mapping, bio_op::write, READ_ONCE(mapping->nr_dirty));
   const u64 last = static_cast<u64>(end) >> PAGE_SHIFT;
   for (u64 index = static_cast<u64>(start) >> PAGE_SHIFT;; index++) {
     page* const page = find_next_flagged(mapping, &index, last, PG_dirty);

@@ -288,7 +288,7 @@ filename::~filename() {
 
 // Models fs/namei.c:generic_permission() without ACLs.
 int inode_permission(const inode* inode, unsigned mask) noexcept {
-  u32 mode = inode->i_mode;
+  u32 mode = READ_ONCE(inode->i_mode);
   if (current_cred()->fsuid == inode->i_uid)
     mode >>= 6;
   else if (in_group_p(inode->i_gid))

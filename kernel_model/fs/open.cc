@@ -39,7 +39,7 @@ int copy_stat(const inode* inode, uptr statbuf) noexcept {
   st.st_dev = 1;
   st.st_ino = inode->i_ino;
   st.st_nlink = inode->i_nlink;
-  st.st_mode = inode->i_mode;
+  st.st_mode = READ_ONCE(inode->i_mode);
   st.st_uid = inode->i_uid;
   st.st_gid = inode->i_gid;
   st.st_rdev = inode->i_rdev;
@@ -63,7 +63,7 @@ int chmod_common(inode* inode, u32 mode) noexcept {
   inode_lock(inode);
   int ret = -EPERM;
   if (inode_owner_or_capable(inode)) {
-    inode->i_mode = (inode->i_mode & S_IFMT) | (mode & 07777);
+    WRITE_ONCE(inode->i_mode, (inode->i_mode & S_IFMT) | (mode & 07777));
     ret = 0;
   }
   inode_unlock(inode);

@@ -39,7 +39,7 @@ int add_to_page_cache(page* page, address_space* mapping, u64 index) noexcept {
   spin_lock_irq(&mapping->i_pages_lock);
   int ret = -EEXIST;
   if (radix_tree_lookup(&mapping->i_pages, index) == nullptr) {
-    page->mapping = mapping;
+    WRITE_ONCE(page->mapping, mapping);
     page->index = index;
     ret = radix_tree_insert(&mapping->i_pages, index, page);
     if (ret == 0) {
@@ -49,7 +49,7 @@ int add_to_page_cache(page* page, address_space* mapping, u64 index) noexcept {
   }
   spin_unlock_irq(&mapping->i_pages_lock);
   if (ret != 0) {
-    page->mapping = nullptr;
+    WRITE_ONCE(page->mapping, nullptr);
     clear_page_flag(page, PG_locked);
   }
   return ret;
@@ -64,7 +64,7 @@ void delete_from_page_cache(page* page) noexcept {
     clear_page_flag(page, PG_dirty);
     WRITE_ONCE(mapping->nr_dirty, mapping->nr_dirty - 1);
   }
-  page->mapping = nullptr;
+  WRITE_ONCE(page->mapping, nullptr);
   spin_unlock_irq(&mapping->i_pages_lock);
   put_page(page);
 }
@@ -97,6 +97,14 @@ void set_page_dirty(page* page) noexcept {
     WRITE_ONCE(mapping->nr_dirty, mapping->nr_dirty + 1);
   }
   spin_unlock_irq(&mapping->i_pages_lock);
+}
+
+// A page whose lock is taken is being cut off, read or written back by somebody else at this moment: it stays as it is (Linux
+// would leave it to a worker).
+void set_dma_page_dirty(page* page) noexcept {
+  if (READ_ONCE(page->mapping) == nullptr || !trylock_page(page)) return;
+  set_page_dirty(page);
+  unlock_page(page);
 }
 
 namespace {

@@ -87,7 +87,10 @@ page* grab_cache_page(address_space* mapping, u64 index) noexcept;
 int add_to_page_cache(page* page, address_space* mapping, u64 index) noexcept;
 /// Takes a locked page out of its mapping.
 void delete_from_page_cache(page* page) noexcept;
-/// Marks a page whose content is newer than the device's. Models mm/page-writeback.c.
+/// A device wrote into the page of an application: marks it if it is a file's. Any context. Models
+/// block/bio.c:bio_check_pages_dirty().
+void set_dma_page_dirty(page* page) noexcept;
+/// Marks a page whose content is newer than the device's; the page is locked. Models mm/page-writeback.c.
 void set_page_dirty(page* page) noexcept;
 
 /// Reads `page`, which is locked, from its place; unlocks it when the content is there, or failed to come (interrupt context).

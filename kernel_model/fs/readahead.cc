@@ -77,8 +77,22 @@ void do_page_cache_readahead(address_space* mapping, u64 index, u64 count, u64 l
   read_pages();
 }
 
+/// The file's window, copied: readers of one file at the same time spoil each other's, as in Linux, but never see half of one
+/// number.
+file_ra_state load_window(const file_ra_state* ra) noexcept {
+  return {data_race(ra->start), data_race(ra->size), data_race(ra->async_size), data_race(ra->ra_pages), data_race(ra->prev_pos)};
+}
+void store_window(file_ra_state* to, const file_ra_state& ra) noexcept {
+  WRITE_ONCE(to->start, ra.start);
+  WRITE_ONCE(to->size, ra.size);
+  WRITE_ONCE(to->async_size, ra.async_size);
+}
+
 /// The heart of it. Models mm/readahead.c:ondemand_readahead().
-void ondemand_readahead(address_space* mapping, file_ra_state* ra, bool hit_readahead_marker, u64 index, u64 wanted) noexcept {
+void ondemand_readahead(address_space* mapping, file_ra_state* shared, bool hit_readahead_marker, u64 index,
+                        u64 wanted) noexcept {
+  file_ra_state window = load_window(shared);
+  file_ra_state* const ra = &window;
   u64 max = ra->ra_pages;
   if (mapping->bdev != nullptr) {
     const u64 io_pages = mapping->bdev->capabilities.max_transfer >> PAGE_SHIFT;
@@ -122,6 +136,7 @@ void ondemand_readahead(address_space* mapping, file_ra_state* ra, bool hit_read
       ra->async_size = max >> 1;
     }
   }
+  store_window(shared, window);
   do_page_cache_readahead(mapping, ra->start, ra->size, ra->async_size);
 }
 

@@ -402,7 +402,7 @@ int __sys_accept4_file(file* file, u32 file_flags, uptr address, uptr length, in
   err = unix_accept(sock, socket_of(made), READ_ONCE(file->f_flags) | file_flags);
   if (err == 0 && address != 0) {
     unix_sock* const peer = READ_ONCE(socket_of(made)->sk->peer);
-    const int name_len = peer != nullptr ? READ_ONCE(peer->name_len) : 0;
+    const int name_len = peer != nullptr ? smp_load_acquire(peer->name_len, "unix_getname.name") : 0;
     sockaddr_un name = {};
     if (name_len != 0) name = peer->name;
     name.sun_family = AF_UNIX;
