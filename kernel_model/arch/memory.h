@@ -138,6 +138,17 @@ inline void fence(Fence kind, const char* barrier, Site site) noexcept {
   hardware_fence(kind);
 }
 
+/// What a read-modify-write stores.
+template <class T>
+inline T combine(Rmw op, T old, T operand) noexcept {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    if (op == Rmw::add) return static_cast<T>(old + operand);
+    if (op == Rmw::bit_and) return static_cast<T>(old & operand);
+    if (op == Rmw::bit_or) return static_cast<T>(old | operand);
+  }
+  return operand;
+}
+
 template <class T>
 inline T rmw(T& word, Rmw op, T operand, T expected, Order order, Site site) noexcept {
   static_assert(word_like<T>);
@@ -146,6 +157,10 @@ inline T rmw(T& word, Rmw op, T operand, T expected, Order order, Site site) noe
     if (task->access == Access::explored)
       return from_word<T>(task->machine->rmw(&word, sizeof(T), op, to_word(operand), to_word(expected), order, site));
     count(task, true);
+    // One OS thread runs all counted tasks: nothing comes between these two.
+    const T old = __atomic_load_n(&word, __ATOMIC_RELAXED);
+    if (op != Rmw::compare_exchange || old == expected) __atomic_store_n(&word, combine(op, old, operand), __ATOMIC_RELAXED);
+    return old;
   }
   // The hardware's are all fully ordered on x86; the compiler must not know better.
   if (op == Rmw::exchange) return __atomic_exchange_n(&word, operand, __ATOMIC_SEQ_CST);
