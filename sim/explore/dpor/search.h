@@ -149,8 +149,12 @@ class Search final : public arch::Machine, private Ending {
   struct Item {
     ItemKind kind;
     EventId event;
-    EventId revisited;  // place: the load that this store revisited, or 0
+    EventId revisited;  // place: the load that this store revisited, or 0; lock: the task
     u32 first;
+    bool shared;   // found in an execution that all shards run
+    u16 total;     // how many options it had
+    u16 depth;     // how many alternatives were taken to get to where this one was found, plus one
+    float weight;  // share of the tree that one of them is likely to hold
   };
   // A graph that a revisit started from and that will be needed again.
   struct Level {
@@ -199,7 +203,9 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] PlainRange range_of(EventId id) const;
 
   // ---- going back (search_back.h)
+  [[nodiscard]] double share() const noexcept;
   bool backtrack();
+  [[nodiscard]] bool is_unit() const noexcept;
   bool take_read(Item& item);
   bool take_place(Item& item);
   bool take_revisit(Item& item);
@@ -207,7 +213,6 @@ class Search final : public arch::Machine, private Ending {
   bool take_lock(Item& item);
   bool revisit(EventId load, EventId store, bool keep);
   void relink(EventId load, EventId store);
-  void drop_item();
   void push_item(ItemKind kind, EventId event, EventId revisited, u32 first);
 
   // Ending
@@ -242,6 +247,12 @@ class Search final : public arch::Machine, private Ending {
   std::unique_ptr<Graph<W>> graph_;
   std::vector<Item> items_;
   std::vector<u16> options_;
+  float weight_ = 1;     // of what was taken last, less of what was found since
+  u16 depth_ = 0;        // alternatives taken to get here
+  bool shared_ = true;   // all shards run this execution
+  u64 shallow_ = 0;      // executions that all shards run
+  u64 units_ = 0;        // alternatives that one shard runs
+  bool counted_ = true;  // the execution under way belongs to this shard
   std::vector<Level> levels_;
   std::vector<std::unique_ptr<Graph<W>>> spare_;
   std::vector<Trail> trail_;

@@ -8,14 +8,39 @@ namespace uringsim::sim::dpor {
 
 template <unsigned W>
 void Search<W>::push_item(ItemKind kind, EventId event, EventId revisited, u32 first) {
-  items_.push_back({kind, event, revisited, first});
+  const auto total = static_cast<u16>(options_.size() - first);
+  weight_ /= static_cast<float>(total + 1);
+  items_.push_back({kind, event, revisited, first, shared_, total, static_cast<u16>(depth_ + 1), weight_});
 }
 
-/// The newest item has no options left.
+/// Shards split the search at alternatives that are likely to hold little of it: what lies above is run by all of them and
+/// counted by one, what lies below belongs to one of them. The guess is the better the deeper the alternative lies.
 template <unsigned W>
-void Search<W>::drop_item() {
-  options_.resize(items_.back().first);
-  items_.pop_back();
+bool Search<W>::is_unit() const noexcept {
+  const float part = weight_ * static_cast<float>(options_in_.shards);
+  return (part < 1.0F / 256 && depth_ >= 9) || part < 1.0F / 16384;
+}
+
+/// Scatters units over the shards: neighbours are of like size.
+inline u64 scatter(u64 unit) noexcept {
+  unit = (unit ^ unit >> 30) * 0xbf58476d1ce4e5b9;
+  unit = (unit ^ unit >> 27) * 0x94d049bb133111eb;
+  return unit ^ unit >> 31;
+}
+
+/// Roughly how much of the tree is done: as if all alternatives of an item were of the same size.
+template <unsigned W>
+double Search<W>::share() const noexcept {
+  double done = 0;
+  double weight = 1;
+  for (std::size_t i = 0; i < items_.size(); i++) {
+    const u32 end = i + 1 < items_.size() ? items_[i + 1].first : static_cast<u32>(options_.size());
+    const u32 left = std::min<u32>(end - items_[i].first, items_[i].total);
+    const double ways = items_[i].total + 1.0;
+    done += weight * (items_[i].total - left) / ways;
+    weight /= ways;
+  }
+  return done;
 }
 
 /// Prepares the next graph to run. False if the search is over.
@@ -30,6 +55,17 @@ bool Search<W>::backtrack() {
     }
     if (items_.empty()) return false;
     Item& item = items_.back();
+    weight_ = item.weight;
+    shared_ = item.shared;
+    depth_ = item.depth;
+    if (options_in_.shards > 1 && shared_ && is_unit()) {
+      shared_ = false;
+      if (scatter(++units_) % options_in_.shards != options_in_.shard) {
+        options_.pop_back();
+        if (options_.size() == item.first) items_.pop_back();
+        continue;
+      }
+    }
     bool runnable = false;
     switch (item.kind) {
       case ItemKind::read:

@@ -200,6 +200,7 @@ void Search<W>::finish() {
       if (options_.size() != first) push_item(ItemKind::lock, g.newest(), static_cast<EventId>(id), first);
     }
   }
+  if (!counted_) return;
   if (cut) {
     result_.blocked++;
     return;
@@ -239,14 +240,20 @@ Result Search<W>::run() {
   arena_.save(snapshot_);
   graph_->threads.resize(kMaxTasks);
   const auto begin = std::chrono::steady_clock::now();
+  auto report = begin + std::chrono::milliseconds(100);
   bool more = true;
-  for (u64 executions = 0; more; executions++) {
-    if (executions >= options_in_.max_executions) break;
-    if ((executions & 255) == 255) {
-      const auto elapsed =
-          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+  for (u64 turns = 0; more; turns++) {
+    if (result_.complete + result_.blocked >= options_in_.max_executions) break;
+    if ((turns & 255) == 255) {
+      const auto now = std::chrono::steady_clock::now();
+      const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - begin).count();
       if (static_cast<u64>(elapsed) >= options_in_.max_milliseconds) break;
+      if (options_in_.progress && now >= report) {
+        report = now + std::chrono::milliseconds(100);
+        if (!options_in_.progress({result_.complete, result_.blocked, static_cast<unsigned>(items_.size()), share()})) break;
+      }
     }
+    counted_ = options_in_.shards == 1 || !shared_ || shallow_++ % options_in_.shards == options_in_.shard;
     if (!violated_) {
       restart();
       replay();
@@ -259,7 +266,7 @@ Result Search<W>::run() {
     if (violated_) {
       if (!result_.found) {
         result_.found = true;
-        result_.found_at = result_.complete + result_.blocked;
+        result_.found_at = std::max<u64>(1, result_.complete + result_.blocked);
         tell();
       }
       violated_ = false;

@@ -163,6 +163,41 @@ TEST(DporCounts, TheClassicProgramsHaveAsManyExecutionsAsOtherOptimalExplorersFi
     }
 }
 
+TEST(DporCounts, ShardsTogetherRunWhatOneSearchRuns) {
+  for (const unsigned shards : {2u, 3u, 16u})
+    for (int model = 0; model < 3; model++) {
+      programs::HandshakeOptions options;
+      options.submissions = 4;
+      programs::Handshake program(options);
+      Count sum{0, 0};
+      u64 largest = 0;
+      for (unsigned shard = 0; shard < shards; shard++) {
+        Options search_options;
+        search_options.memory = kModels[model];
+        search_options.shard = shard;
+        search_options.shards = shards;
+        const Result result = explore(program, search_options);
+        EXPECT_TRUE(result.exhausted);
+        sum.complete += result.complete;
+        sum.blocked += result.blocked;
+        largest = std::max(largest, result.complete + result.blocked);
+      }
+      EXPECT_EQ(sum, kHandshakes[std::size(kHandshakes) - 1].expected[model]) << shards << " " << kNames[model];
+      EXPECT_LT(largest, (sum.complete + sum.blocked) * 3 / 4) << shards << " " << kNames[model];
+    }
+}
+
+TEST(DporCounts, ABudgetStopsTheSearchAndSaysSo) {
+  programs::HandshakeOptions options;
+  options.submissions = 3;
+  programs::Handshake program(options);
+  Options search_options;
+  search_options.max_executions = 100;
+  const Result result = explore(program, search_options);
+  EXPECT_FALSE(result.exhausted);
+  EXPECT_EQ(result.complete + result.blocked, 100u);
+}
+
 TEST(DporCounts, RelaxedAccessesAddExecutionsUnderWeakOnly) {
   programs::LastZero program(5, Accesses::relaxed);
   EXPECT_EQ(count(program, MemoryModel::sc), (Count{64, 0}));
