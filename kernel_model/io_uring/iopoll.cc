@@ -17,7 +17,7 @@ void io_iopoll_req_issued(io_kiocb* req) noexcept {
     io_kiocb* const first = list_first_entry(&ctx->poll_list, io_kiocb, list);
     if (first->rw.ki_filp != req->rw.ki_filp) ctx->poll_multi_file = true;
   }
-  if ((req->flags & REQ_F_IOPOLL_COMPLETED) != 0)
+  if ((smp_load_acquire(req->flags, "io_do_iopoll.completed") & REQ_F_IOPOLL_COMPLETED) != 0)
     list_add(&req->list, &ctx->poll_list);
   else
     list_add_tail(&req->list, &ctx->poll_list);
@@ -48,7 +48,7 @@ int io_do_iopoll(io_ring_ctx* ctx, unsigned* nr_events, long min) noexcept {
   int ret = 0;
   list_for_each_entry_safe(req, tmp, &ctx->poll_list, io_kiocb, list) {
     // What is complete moves to our own list; at the first that is not, completions found so far come first.
-    if ((req->flags & REQ_F_IOPOLL_COMPLETED) != 0) {
+    if ((smp_load_acquire(req->flags, "io_do_iopoll.completed") & REQ_F_IOPOLL_COMPLETED) != 0) {
       list_move_tail(&req->list, &done);
       continue;
     }

@@ -26,8 +26,10 @@ void io_complete_rw_iopoll(kiocb* kiocb, s64 res, s64) noexcept {
   KERNEL_FUNCTION;
   io_kiocb* const req = container_of(kiocb, io_kiocb, rw);
   if ((req->flags & REQ_F_LINK) != 0 && res != req->result) req->flags |= REQ_F_FAIL_LINK;
-  req->result = static_cast<s32>(res);
-  if (res != -EAGAIN) req->flags |= REQ_F_IOPOLL_COMPLETED;
+  WRITE_ONCE(req->result, static_cast<s32>(res));
+  // A device without poll queues completes by interrupt while the poller looks. Divergence: Linux writes and reads the flag
+  // unmarked; that the result is seen with it is what x86 gives there.
+  if (res != -EAGAIN) smp_store_release(req->flags, req->flags | REQ_F_IOPOLL_COMPLETED, "io_complete_rw_iopoll.completed");
 }
 
 // Models fs/io_uring.c:io_file_supports_async(): can this file be asked not to block?

@@ -98,7 +98,7 @@ int __io_submit_sqe(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool f
   if (const int ret = io_issue(ctx, req, s, force_nonblock)) return ret;
   if (!polled) return 0;  // the request may be gone
 
-  if (req->result == -EAGAIN) return -EAGAIN;
+  if (data_race(req->result) == -EAGAIN) return -EAGAIN;  // the device may be completing it
   // A worker does not hold uring_lock; submitters do.
   if (s->needs_lock) mutex_lock(&ctx->uring_lock);
   io_iopoll_req_issued(req);
