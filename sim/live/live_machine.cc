@@ -64,10 +64,10 @@ LiveMachine::~LiveMachine() {
   }
   for (const auto& part : parts_)
     if (part->thread.joinable()) part->thread.join();
-  lock.unlock();
   // Interrupt contexts wait at most for locks of tasks that are gone; they look at dying_, too.
   for (const auto& part : parts_)
-    if (part->interrupt) rouse(*part);
+    if (part->alive && part->interrupt) rouse(*part);
+  lock.unlock();
   clock_.reset();
 }
 
