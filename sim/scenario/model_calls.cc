@@ -45,6 +45,8 @@ s64 dispatch(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) noexcept {
       return kernel::sys_openat(as_int(a), b, static_cast<u32>(c), static_cast<u32>(d));
     case SYS_ftruncate:
       return kernel::sys_ftruncate(fd, static_cast<s64>(b));
+    case SYS_lseek:
+      return kernel::sys_lseek(fd, static_cast<s64>(b), static_cast<unsigned>(c));
     case SYS_fsync:
       return kernel::sys_fsync(fd);
     case SYS_pipe2:

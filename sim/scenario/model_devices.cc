@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "sim/devices/device_error.h"
+#include "sim/devices/file_device.h"
 #include "sim/devices/ram_device.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
@@ -67,16 +69,46 @@ RamDeviceOptions ram_options(const Scenario& scenario, const Entry<DeviceOptions
 
 }  // namespace
 
-ModelDevices::ModelDevices(const Scenario& scenario, Engine engine, arch::Machine& machine) {
-  for (const Entry<DeviceOptions>& entry : scenario.devices) {
-    if (entry.value.type != DeviceType::ram)
-      throw InputError(fmt::format("{}: {}", entry.where,
-                                   engine == Engine::timed ? "a device of type \"file\" works in real time only: --engine live"
-                                                           : "devices of type \"file\" are not part of this version"));
+void ModelDevices::add(const Scenario& scenario, const Entry<DeviceOptions>& entry, arch::Machine& machine, LiveMachine* live) {
+  if (entry.value.type == DeviceType::ram) {
     RamDevice* const device = RamDevice::create(machine, entry.name.c_str(), ram_options(scenario, entry));
     if (device == nullptr)
       throw InputError(fmt::format("{}: the machine has no memory for a device of {}", entry.where, to_text(entry.value.size)));
-    devices_.push_back({entry.name, device});
+    devices_.push_back({entry.name, device, true});
+    return;
+  }
+  if (live == nullptr)
+    throw InputError(fmt::format("{}: a device of type \"file\" works in real time only: --engine live", entry.where));
+  FileDeviceOptions options;
+  options.path = entry.value.path;
+  options.create = entry.value.create;
+  options.size = entry.value.size.count;
+  options.queue_depth = entry.value.queue_depth;
+  options.poll_queues = entry.value.poll_queues;
+  options.backend = entry.value.backend == HostBackend::io_uring  ? FileBackend::io_uring
+                    : entry.value.backend == HostBackend::threads ? FileBackend::threads
+                                                                  : FileBackend::automatic;
+  try {
+    auto device = std::make_unique<FileDevice>(*live, entry.name.c_str(), options);
+    if (!device->note().empty()) notes_.push_back(device->note());
+    devices_.push_back({entry.name, device.get(), false});
+    (void)device.release();
+  } catch (const DeviceError& error) {
+    throw InputError(fmt::format("{}: {}", entry.where, error.what()));
+  }
+}
+
+ModelDevices::ModelDevices(const Scenario& scenario, arch::Machine& machine, LiveMachine* live) {
+  for (const Entry<DeviceOptions>& entry : scenario.devices) add(scenario, entry, machine, live);
+  for (const Entry<FileOptions>& file : scenario.files) {
+    if (file.value.kind() != FileType::host) continue;
+    if (live == nullptr) throw InputError(file.where + ": a file of the host works in real time only: --engine live");
+    try {
+      if (host_files_ == nullptr) host_files_ = std::make_unique<HostFileSet>(*live);
+      host_files_->add(file.name, file.value.host);
+    } catch (const DeviceError& error) {
+      throw InputError(fmt::format("{}: {}", file.where, error.what()));
+    }
   }
   const Entry<FileOptions>* first = nullptr;
   for (const Entry<FileOptions>& file : scenario.files) {
@@ -91,7 +123,12 @@ ModelDevices::ModelDevices(const Scenario& scenario, Engine engine, arch::Machin
 }
 
 ModelDevices::~ModelDevices() {
-  for (const Named& device : devices_) RamDevice::destroy(static_cast<RamDevice*>(device.device));
+  for (const Named& one : devices_) {
+    if (one.ram)
+      RamDevice::destroy(static_cast<RamDevice*>(one.device));
+    else
+      delete static_cast<FileDevice*>(one.device);
+  }
 }
 
 }  // namespace uringsim::sim

@@ -2,11 +2,13 @@
 // A scenario's devices as block devices of a world.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "kernel_model/arch/machine.h"
 #include "kernel_model/block/block_device.h"
+#include "sim/devices/host_files.h"
 #include "sim/scenario/scenario.h"
 
 namespace uringsim::sim {
@@ -15,22 +17,32 @@ namespace uringsim::sim {
 class ModelDevices {
  public:
   /// Throws InputError where the engine or the host cannot have one of them.
-  ModelDevices(const Scenario& scenario, Engine engine, arch::Machine& machine);
+  /// `live`: the machine, if it is that of the live engine: what the host's files need.
+  ModelDevices(const Scenario& scenario, arch::Machine& machine, LiveMachine* live);
   ~ModelDevices();
   ModelDevices(const ModelDevices&) = delete;
   ModelDevices& operator=(const ModelDevices&) = delete;
 
   /// The device that carries the file system: the one that regular files name; null if there are none.
   [[nodiscard]] kernel::BlockDevice* root() const noexcept { return root_; }
+  /// Files of the host that the scenario names; null if there are none.
+  [[nodiscard]] kernel::HostFiles* host_files() const noexcept { return host_files_.get(); }
+  /// What the user should know of the devices, a line each.
+  [[nodiscard]] const std::vector<std::string>& notes() const noexcept { return notes_; }
   struct Named {
     std::string name;
     kernel::BlockDevice* device;
+    bool ram;
   };
   [[nodiscard]] const std::vector<Named>& all() const noexcept { return devices_; }
 
  private:
+  void add(const Scenario& scenario, const Entry<DeviceOptions>& entry, arch::Machine& machine, LiveMachine* live);
+
   std::vector<Named> devices_;
   kernel::BlockDevice* root_ = nullptr;
+  std::unique_ptr<HostFileSet> host_files_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace uringsim::sim

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernel_model/core/completion.h"
 #include "sim/fiber/timed_machine.h"
@@ -85,8 +86,6 @@ class ScenarioRun {
       throw InputError(fmt::format("{}: /engines: the scenario does not declare the engine \"{}\"; it declares: {}",
                                    scenario_.file, name_of(options_.engine), declared));
     }
-    for (const Entry<FileOptions>& file : scenario_.files)
-      if (file.value.kind() == FileType::host) throw InputError(file.where + ": files of the host are not part of this version");
     for (const Fault& fault : scenario_.faults)
       if (const auto* const allocation = std::get_if<AllocationFault>(&fault))
         throw InputError(fmt::format("{}: /faults: failing allocations (\"{}\") are not part of this version", scenario_.file,
@@ -95,7 +94,10 @@ class ScenarioRun {
 
   template <class Machine>
   void drive(Machine& machine) {
-    ModelDevices devices(scenario_, options_.engine, machine);
+    LiveMachine* live = nullptr;
+    if constexpr (std::is_same_v<Machine, LiveMachine>) live = &machine;
+    ModelDevices devices(scenario_, machine, live);
+    report_.warnings.insert(report_.warnings.end(), devices.notes().begin(), devices.notes().end());
     WorldOptions world_options;
     world_options.kernel = kernel::find_profile(report_.kernel);
     if (world_options.kernel == nullptr)
@@ -106,10 +108,11 @@ class ScenarioRun {
     for (const Ref& bug : scenario_.bugs) world_options.bugs.push_back(kernel::find_bug(bug.name));
     for (const Ref& fix : scenario_.fixes) world_options.fixes.push_back(kernel::find_bug(fix.name));
     world_options.trace = &observer_;
+    world_options.host_files = devices.host_files();
     World world(machine, world_options, devices.root());
-    for (const auto& [name, device] : devices.all()) {
-      world.add_block_device(name.c_str(), *device);
-      observer_.metrics().name_device(device->id, name);
+    for (const ModelDevices::Named& one : devices.all()) {
+      world.add_block_device(one.name.c_str(), *one.device);
+      observer_.metrics().name_device(one.device->id, one.name);
     }
 
     ModelRun run(plan_, world, observer_);
