@@ -808,10 +808,12 @@ void decode_params(Decoder& decoder, const Json& at, Scenario&, const Limits&) {
 void decode_sweep(Decoder&, const Json&, Scenario&, const Limits&) {}  // sweep_points() has read it
 
 void check_scenario(Decoder& decoder, const Json& at, const Scenario& scenario) {
-  if (!is_name(scenario.name)) {
+  std::string name = scenario.name;
+  std::erase(name, '.');  // "v5.10-lost-wakeup"
+  if (!is_name(name)) {
     const Decoder::Down down(decoder, "name");
     decoder.fail(at.find("name")->at,
-                 fmt::format("{} is no name: letters, digits, \"_\" and \"-\", at most 64", in_quotes(scenario.name)));
+                 fmt::format("{} is no name: letters, digits, \"_\", \"-\" and \".\", at most 64", in_quotes(scenario.name)));
   }
   for (std::size_t i = 0; i < scenario.engines.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
