@@ -28,9 +28,9 @@ namespace uringsim::sim {
 /// What a world is made of, beside its devices and tasks.
 struct WorldOptions {
   const kernel::io_uring_profile* kernel = &kernel::v5_4;
-  kernel::KernelOptions options;   ///< `bugs` is filled in from the profile, bugs and fixes
-  std::vector<kernel::Bug> bugs;   ///< foreign bugs to add
-  std::vector<kernel::Bug> fixes;  ///< native bugs to take out
+  kernel::KernelOptions options{};   ///< `bugs` is filled in from the profile, bugs and fixes
+  std::vector<kernel::Bug> bugs{};   ///< foreign bugs to add
+  std::vector<kernel::Bug> fixes{};  ///< native bugs to take out
   kernel::TraceSink* trace = nullptr;
   kernel::HostFiles* host_files = nullptr;
 };
