@@ -31,8 +31,8 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
-#include <set>
+
+#include <fmt/format.h>
 
 #include "sim/explore/dpor/graph.h"
 #include "sim/explore/reserve.h"
@@ -92,6 +92,7 @@ class Search final : public arch::Machine, private Ending {
   void timer_start(arch::Timer& timer, u64 due) noexcept override;
   int timer_cancel(arch::Timer& timer) noexcept override;
   void raise(arch::Interrupt& interrupt) noexcept override;
+  void ready() noexcept override;
   void charge(arch::Cost, u64) noexcept override {}
   [[nodiscard]] void* alloc(u64 bytes, u64 align) noexcept override;
   void free(void* memory, u64 bytes) noexcept override;
@@ -130,10 +131,18 @@ class Search final : public arch::Machine, private Ending {
     u16 wait_word = 0;
     EventId wait_event = 0;
     u32 wait_id = 0;
-    u32* state = nullptr;           // TASK_*, a word of the arena
-    bool initial = false;           // woken before executions began
-    u32 spawned = 0;                // tasks that it has spawned in this execution
-    unsigned char* pool = nullptr;  // what it allocates in the run comes from here
+    u32* state = nullptr;       // TASK_*, a word of the arena
+    bool initial = false;       // woken before executions began
+    bool service = false;       // an interrupt context: begins at once
+    bool begun = false;         // ran before executions began; goes on at `rest`
+    bool ready = false;         // warm-up: it has called ready()
+    bool gone = false;          // ended before executions began
+    bool may_time_out = false;  // sleeps with a deadline
+    Fiber::Point rest;
+    std::vector<const char*> rest_scopes;
+    const arch::LockWord* wanted = nullptr;  // warm-up: the lock that it waits for
+    u32 spawned = 0;                         // tasks that it has spawned in this execution
+    unsigned char* pool = nullptr;           // what it allocates in the run comes from here
     u64 pool_used = 0;
     EventId born = 0;  // the event that spawned it
     arch::Site site;
@@ -173,6 +182,12 @@ class Search final : public arch::Machine, private Ending {
   EventId replayed_event(Task& task);
   void finish();
   static void enter(void* argument);
+  struct Service {
+    arch::Task task;
+    Search* search;
+    void* object;
+    u64 generation;
+  };
   [[nodiscard]] Task& running() const noexcept { return *running_; }
   u16 word_of(const void* at, unsigned size) noexcept;
   u16 make_word(const void* at, unsigned size, u64 offset) noexcept;
@@ -187,6 +202,11 @@ class Search final : public arch::Machine, private Ending {
   void stop_task();
   void refuse(const char* what) noexcept;
   void first_wait(Task& task);
+  void warm_up();
+  u64 move_time() noexcept;
+  void spawn_service(void (*entry)(void*), void* object, u64 generation);
+  static void timer_service(void* argument);
+  static void interrupt_service(void* argument);
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 
   // ---- growing the graph (search_grow.h)
@@ -236,6 +256,15 @@ class Search final : public arch::Machine, private Ending {
   bool ranges_ = false;  // some execution had a plain access to a range
   Fiber home_;
   bool set_up_ = true;
+  bool warming_ = false;  // tasks run one after the other, directly, until they are ready
+  // Words of the machine's own, in an otherwise unused stack.
+  struct Own {
+    alignas(64) u64 clock;               // what now() says
+    alignas(64) arch::LockWord serving;  // one interrupt at a time
+    alignas(64) u64 running_timer;       // address of the timer whose callback runs
+  };
+  Own* own_ = nullptr;
+  u32 set_up_tasks_ = 0;  // those with a higher number are spawned in the run
   bool replaying_ = false;
   bool preempt_ = false;
   bool abort_ = false;  // the execution under way must not go on

@@ -11,6 +11,9 @@ namespace uringsim::sim::dpor {
 
 inline constexpr unsigned kMaxTasks = 64;
 inline constexpr u64 kArenaBytes = u64{1} << 28;
+/// What now() says when executions begin, and by how much time moves when it does: beyond whatever is being waited for.
+inline constexpr u64 kBeginning = 1'000'000'000;
+inline constexpr u64 kTimeStep = 3'600'000'000'000;
 
 template <unsigned W>
 Search<W>::Search(Program& program, const Options& options)
@@ -31,8 +34,13 @@ void Search<W>::restart() {
   for (u32 id = 0; id < tasks_.size(); id++) {
     Task& task = *tasks_[id];
     task.status = Status::absent;
-    if (!task.initial) continue;
-    task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
+    if (task.gone || id >= set_up_tasks_) continue;
+    if (task.begun)
+      task.fiber.rewind(task.rest);
+    else
+      task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
+    task.may_time_out = false;
+    task.born = 0;
     task.cursor = g.threads[id].first;
     task.replayed = 0;
     task.status = Status::replaying;
@@ -41,15 +49,17 @@ void Search<W>::restart() {
     task.pass_from = 0;
     task.spawned = 0;
     task.pool_used = 0;
-    task.scopes.clear();
+    task.scopes = task.rest_scopes;
   }
   preempt_ = false;
+  *own_ = Own{};
+  own_->clock = kBeginning;
 }
 
 template <unsigned W>
 void Search<W>::enter(void* argument) {
   Task& task = *static_cast<Task*>(argument);
-  if (!task.initial) task.search->first_wait(task);
+  if (!task.initial && !task.search->warming_) task.search->first_wait(task);
   task.entry(task.argument);
   task.search->stop_task();
 }
@@ -63,6 +73,7 @@ void Search<W>::first_wait(Task& task) {
     id = add_event(static_cast<u16>(task.task->id), kSync, task.born);
     task.replayed++;
   }
+  if (task.service) return;
   RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   look.waits = look.looks = true;
   await(task, word_of(task.state, 4), Status::unborn, look);
@@ -119,6 +130,46 @@ void Search<W>::extend() {
     preempt_ = false;
     run_task(*task);
   }
+}
+
+/// Runs every task, one after the other and directly on memory, until it has called ready() or waits. Time stands still.
+template <unsigned W>
+void Search<W>::warm_up() {
+  warming_ = true;
+  u64 turns = 0;
+  for (bool again = true; again && !abort_ && !violated_;) {
+    again = false;
+    for (std::size_t id = 0; id < tasks_.size(); id++) {
+      Task& task = *tasks_[id];
+      if (!task.initial || task.ready || task.status == Status::ended) continue;
+      if (!task.begun) {
+        task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
+      } else if (task.status == Status::asleep) {
+        if (*task.state != arch::TASK_RUNNING) continue;
+      } else if (task.status == Status::waits_lock) {
+        if (task.wanted->word != 0) continue;
+      } else if (task.status == Status::waits_join) {
+        if (tasks_[task.wait_id]->status != Status::ended) continue;
+      } else if (task.status == Status::polling && ++turns > 10'000) {
+        continue;
+      }
+      task.begun = true;
+      run_task(task);
+      again = true;
+    }
+  }
+  arch::set_current_task(nullptr);
+  warming_ = false;
+  // What ended is no part of what is explored.
+  for (auto& task : tasks_)
+    if (task->status == Status::ended) task->gone = true;
+}
+
+template <unsigned W>
+void Search<W>::ready() noexcept {
+  if (!warming_) return;
+  running().ready = true;
+  leave(running(), Status::frontier);
 }
 
 /// Who goes on: the task with the lowest id that can.
@@ -179,6 +230,7 @@ void Search<W>::finish() {
     if (task.status == Status::ended || task.status == Status::absent || task.status == Status::unborn) continue;
     all_ended_ = false;
     if (task.status == Status::cut) cut = true;
+    if (task.status == Status::asleep && task.may_time_out) cut = true;  // it would have timed out
     if (task.status == Status::polling) {
       // Something that it polls has news, or will have: another graph holds the pass that sees it.
       for (EventId event = g.threads[id].last; event != 0 && g.event[event].index >= task.pass_from;
@@ -232,12 +284,33 @@ Result Search<W>::run() {
   arch::set_current_task(nullptr);
   program_.set_up(*this);
   set_up_ = false;
+  own_ = static_cast<Own*>(arena_.alloc_stack());
+  *own_ = Own{};
+  own_->clock = kBeginning;
+  set_up_ = true;
+  if (program_.warm_up()) warm_up();
+  set_up_ = false;
+  if (!result_.error.empty() || violated_) {
+    if (result_.error.empty()) result_.error = "its tasks do not get ready: " + result_.violation.text;
+    return result_;
+  }
   for (auto& task : tasks_) task->pool = static_cast<unsigned char*>(arena_.alloc_stack());
   for (u64 id = tasks_.size(); id < kMaxTasks; id++) {
     void* const stack = arena_.alloc_stack();
     room_.emplace_back(stack, static_cast<unsigned char*>(arena_.alloc_stack()));
   }
-  arena_.save(snapshot_);
+  std::vector<ArenaRange> stacks;
+  for (auto& entry : tasks_) {
+    Task& task = *entry;
+    if (!task.begun || task.gone) continue;
+    task.rest = task.fiber.point();
+    task.rest_scopes = task.scopes;
+    auto* const top = static_cast<unsigned char*>(task.stack) + task.stack_bytes;
+    auto* const pointer = static_cast<unsigned char*>(task.fiber.stack_pointer());
+    stacks.push_back({pointer, static_cast<u64>(top - pointer)});
+  }
+  arena_.save(snapshot_, stacks);
+  set_up_tasks_ = static_cast<u32>(tasks_.size());
   graph_->threads.resize(kMaxTasks);
   const auto begin = std::chrono::steady_clock::now();
   auto report = begin + std::chrono::milliseconds(100);
@@ -374,6 +447,7 @@ inline void poke(void* at, unsigned size, u64 value) noexcept {
 
 template <unsigned W>
 u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept {
+  if (warming_) return detail::peek(at, size);
   Task& task = running();
   EventId id = replayed_event(task);
   if (id == 0) {
@@ -393,6 +467,7 @@ u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char
 
 template <unsigned W>
 void Search<W>::store(void* at, unsigned size, u64 value, arch::Order order, const char* barrier, arch::Site site) noexcept {
+  if (warming_) return detail::poke(at, size, value);
   Task& task = running();
   EventId id = replayed_event(task);
   task.effect = true;
@@ -421,6 +496,11 @@ template <unsigned W>
 u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept {
   Task& task = running();
   const u8 size = operation.size;
+  if (warming_) {
+    const u64 old = detail::peek(at, size);
+    if (operation.stores(old)) detail::poke(at, size, operation.apply(old));
+    return old;
+  }
   EventId id = replayed_event(task);
   if (id == 0) {
     at_frontier(task);
@@ -452,7 +532,7 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
 
 template <unsigned W>
 void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) noexcept {
-  if (is_left_out(barrier)) return;
+  if (warming_ || is_left_out(barrier)) return;
   Task& task = running();
   if (options_in_.memory == MemoryModel::sc) return;
   if (kind != arch::Fence::full) {
@@ -473,7 +553,7 @@ void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) no
 
 template <unsigned W>
 void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) noexcept {
-  if (!options_in_.races || bytes == 0) return;
+  if (warming_ || !options_in_.races || bytes == 0) return;
   Task& task = running();
   ranges_ = true;
   if (write) task.effect = true;
@@ -493,7 +573,8 @@ void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) no
 
 template <unsigned W>
 void Search<W>::scope(const char* function) noexcept {
-  if (!recording_) return;
+  if (!recording_ && !warming_) return;
+  if (running_ == nullptr) return;
   Task& task = running();
   if (function != nullptr)
     task.scopes.push_back(function);
@@ -539,6 +620,14 @@ template <unsigned W>
 void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
   Task& task = running();
   task.site = site;
+  if (warming_) {
+    task.wanted = &lock;
+    while (warming_ && lock.word != 0) leave(task, Status::waits_lock);
+    if (warming_) {
+      lock.word = task.task->id + 1;
+      return;
+    }
+  }
   RmwOperation operation{task.task->id + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   operation.lock = operation.waits = true;
   const EventId id = await(task, word_of(&lock.word, 4), Status::waits_lock, operation);
@@ -556,6 +645,10 @@ bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind, arch::Site site) 
 
 template <unsigned W>
 void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  if (warming_) {
+    lock.word = 0;
+    return;
+  }
   Task& task = running();
   EventId id = replayed_event(task);
   if (id == 0) {
@@ -595,6 +688,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
     made.stack_bytes = arena_.stack_bytes(made.stack);
     made.state = static_cast<u32*>(arena_.alloc(8, 8));
     *made.state = arch::TASK_UNINTERRUPTIBLE;
+    made.scopes.clear();
     task.access = arch::Access::explored;
     task.machine = this;
     return;
@@ -636,6 +730,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   task.access = arch::Access::explored;
   task.machine = this;
   child.born = id;
+  child.service = false;
   child.cursor = graph_->threads[child_id].first;
   child.replayed = 0;
   child.status = Status::replaying;
@@ -658,6 +753,9 @@ void Search<W>::exit() noexcept {
 template <unsigned W>
 void Search<W>::join(arch::Task& target) noexcept {
   Task& task = running();
+  task.wait_id = target.id;
+  while (warming_ && tasks_[target.id]->status != Status::ended) leave(task, Status::waits_join);
+  if (warming_) return;
   EventId id = replayed_event(task);
   Task& other = *tasks_[target.id];
   task.effect = true;
@@ -681,6 +779,10 @@ void Search<W>::join(arch::Task& target) noexcept {
 
 template <unsigned W>
 void Search<W>::set_state(u32 state) noexcept {
+  if (warming_) {
+    *running().state = state;
+    return;
+  }
   const bool effect = running().effect;
   store(running().state, 4, state, arch::Order::relaxed, nullptr, {});
   running().effect = effect;  // nobody's progress
@@ -698,15 +800,27 @@ u32 Search<W>::state(const arch::Task& task) const noexcept {
   return static_cast<u32>(const_cast<Search*>(this)->load(other.state, 4, arch::Order::relaxed, nullptr, {}));
 }
 
+/// Sleeping with a deadline is a choice: to be woken, or to time out. The second may come at any moment, which is to say that its
+/// step is unordered with what others do. A sleeper that chose the first and that nobody wakes is cut: it would have timed out.
 template <unsigned W>
 bool Search<W>::schedule(u64 deadline) noexcept {
-  if (deadline != ~u64{0}) refuse("sleeping with a deadline");
   Task& task = running();
+  while (warming_ && *task.state != arch::TASK_RUNNING) leave(task, Status::asleep);
+  if (warming_) return true;
   fence(arch::Fence::full, nullptr, {});
   task.effect = true;
+  task.may_time_out = deadline != ~u64{0};
+  if (task.may_time_out && choose(2, "deadline") == 1) {
+    task.may_time_out = false;
+    move_time();
+    RmwOperation wake_self{arch::TASK_RUNNING, 0, arch::Rmw::exchange, 4, arch::Order::full};
+    perform(task.state, wake_self, OpKind::sleep, {});
+    return false;  // even if somebody woke it at the same time
+  }
   RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   look.waits = look.looks = true;
   const EventId id = await(task, word_of(task.state, 4), Status::asleep, look);
+  task.may_time_out = false;
   note_task(id, OpKind::sleep, task.task->id);
   return true;
 }
@@ -715,7 +829,7 @@ template <unsigned W>
 bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
   Task& target = *tasks_[task.id];
   if (set_up_) {
-    if ((*target.state & mask) == 0) return false;
+    if (target.state == nullptr || (*target.state & mask) == 0) return false;
     *target.state = arch::TASK_RUNNING;
     target.initial = true;
     return true;
@@ -734,6 +848,10 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
 template <unsigned W>
 void Search<W>::poll_pass(arch::Site site) noexcept {
   Task& task = running();
+  if (warming_) {
+    leave(task, Status::polling);
+    if (warming_) return;
+  }
   if (!task.effect && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be
     task.site = site;
@@ -745,23 +863,87 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
 
 // ---- time, supply --------------------------------------------------------------------------------------------------
 
+/// Time moves when somebody looks at it: by a step that is longer than whatever is being waited for, or not at all. The clock is
+/// a word like any other, so who has seen it move knows, and nobody sees it go back.
 template <unsigned W>
 u64 Search<W>::now() noexcept {
-  refuse("time");
-  return 0;
+  if (set_up_) return kBeginning;
+  const bool effect = running().effect;
+  const u64 moved = choose(2, "time");
+  const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
+  running().effect = effect || moved != 0;
+  return seen;
 }
+
 template <unsigned W>
-void Search<W>::timer_start(arch::Timer&, u64) noexcept {
-  refuse("timers");
+u64 Search<W>::move_time() noexcept {
+  return perform(&own_->clock, {kTimeStep, 0, arch::Rmw::add, 8, arch::Order::relaxed}, OpKind::now, {}) + kTimeStep;
 }
+
+/// A timer or an interrupt runs in a context of its own, one at a time, at any moment from now on. Timers that are armed together
+/// may fire in any order: more than a machine does.
 template <unsigned W>
-int Search<W>::timer_cancel(arch::Timer&) noexcept {
-  refuse("timers");
-  return 0;
+void Search<W>::spawn_service(void (*entry)(void*), void* object, u64 generation) {
+  auto* const service = new (alloc(sizeof(Service), 16)) Service{{}, this, object, generation};
+  service->task.in_interrupt = true;
+  std::memcpy(service->task.name, "interrupt", 10);
+  spawn(service->task, entry, service, {});
+  tasks_[service->task.id]->service = true;
 }
+
 template <unsigned W>
-void Search<W>::raise(arch::Interrupt&) noexcept {
-  refuse("interrupts");
+void Search<W>::interrupt_service(void* argument) {
+  Service& service = *static_cast<Service*>(argument);
+  Search& search = *service.search;
+  auto* const interrupt = static_cast<arch::Interrupt*>(service.object);
+  search.lock(search.own_->serving, arch::LockKind::spin, {});
+  interrupt->function(interrupt);
+  search.unlock(search.own_->serving, arch::LockKind::spin, {});
+}
+
+template <unsigned W>
+void Search<W>::timer_service(void* argument) {
+  Service& service = *static_cast<Service*>(argument);
+  Search& search = *service.search;
+  auto* const timer = static_cast<arch::Timer*>(service.object);
+  search.lock(search.own_->serving, arch::LockKind::spin, {});
+  search.store(&search.own_->running_timer, 8, reinterpret_cast<u64>(timer), arch::Order::relaxed, nullptr, {});
+  const RmwOperation fire{0, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::full};
+  if (search.perform(&timer->engine[0], fire, OpKind::time, {}) == service.generation) {
+    search.move_time();
+    timer->armed = false;
+    timer->function(timer);  // which may free it
+  }
+  search.store(&search.own_->running_timer, 8, 0, arch::Order::release, nullptr, {});
+  search.unlock(search.own_->serving, arch::LockKind::spin, {});
+}
+
+template <unsigned W>
+void Search<W>::timer_start(arch::Timer& timer, u64 due) noexcept {
+  if (set_up_) return refuse("timers that are started before executions begin");
+  timer.due = due;
+  timer.armed = true;
+  Task& task = running();
+  const u64 generation = u64{task.task->id} << 32 | (task.replayed + u64{1});
+  perform(&timer.engine[0], {generation, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_start, {});
+  spawn_service(&Search::timer_service, &timer, generation);
+}
+
+template <unsigned W>
+int Search<W>::timer_cancel(arch::Timer& timer) noexcept {
+  if (set_up_) return 0;
+  const u64 armed = perform(&timer.engine[0], {0, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_cancel, {});
+  if (armed != 0) {
+    timer.armed = false;
+    return 1;
+  }
+  return load(&own_->running_timer, 8, arch::Order::acquire, nullptr, {}) == reinterpret_cast<u64>(&timer) ? -1 : 0;
+}
+
+template <unsigned W>
+void Search<W>::raise(arch::Interrupt& interrupt) noexcept {
+  if (set_up_) return refuse("interrupts that are raised before executions begin");
+  spawn_service(&Search::interrupt_service, &interrupt, 0);
 }
 
 /// The program does something that this search does not know: the search ends with an error that names it.
@@ -769,7 +951,7 @@ template <unsigned W>
 void Search<W>::refuse(const char* what) noexcept {
   if (result_.error.empty()) result_.error = what;
   abort_ = true;
-  if (!set_up_) leave(running(), Status::frontier);
+  if (!set_up_ || warming_) leave(running(), Status::frontier);
 }
 
 /// In the run every task allocates from a pool of its own, and nothing is handed out twice in an execution: so an object has the
@@ -792,13 +974,15 @@ void Search<W>::free(void* memory, u64 bytes) noexcept {
   if (set_up_) arena_.free(memory, bytes);
 }
 
+/// The same numbers whoever asks when: a world that is explored must not depend on them.
 template <unsigned W>
 u64 Search<W>::random() noexcept {
-  return 4;
+  return 0x9e3779b97f4a7c15;
 }
 
 template <unsigned W>
 u32 Search<W>::choose(u32 options, const char*) noexcept {
+  if (set_up_) return 0;
   Task& task = running();
   if (options == 0) {
     for (;;) leave(task, Status::cut);
@@ -836,10 +1020,9 @@ void Search<W>::violation(const char* check, const std::string& text) {
 }
 
 template <unsigned W>
-void Search<W>::report(const char* what, bool fatal, arch::Site) noexcept {
-  fail("assertion", what);
-  (void)fatal;
-  leave(running(), Status::frontier);
+void Search<W>::report(const char* what, bool fatal, arch::Site site) noexcept {
+  fail("report", fmt::format("{} at {} ({}:{})", what, site.function, site.file, site.line));
+  if (fatal || !set_up_) leave(running(), Status::frontier);
 }
 
 template <unsigned W>
