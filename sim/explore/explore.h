@@ -50,7 +50,7 @@ struct ExploreOptions {
   unsigned cpus = 2;
   bool stop_at_violation = true;
   bool minimise = true;
-  u64 minimise_executions = 200'000;
+  u64 minimise_executions = 40'000;
   std::string
       checkpoint;       ///< file: read if it is there, written when the search stops before its end (dfs, random, pct; one job)
   std::string profile;  ///< told in the story and written into the repro

@@ -71,6 +71,7 @@ void OperationalMachine::set_up(Program& program) {
   }
   clocks_ = round_lanes(tasks_ + 2);
   save();
+  program.keep();
 }
 
 void OperationalMachine::ready() noexcept {
@@ -119,6 +120,7 @@ void OperationalMachine::put_back_memory() noexcept {
 
 void OperationalMachine::restore() noexcept {
   put_back_memory();
+  if (!warming_) program_->put_back();
   world_ = saved_world_;
   runnable_ = saved_world_.runnable;
   drains_ = 0;

@@ -70,7 +70,7 @@ class Minimiser {
   }
 
   Cost run() {
-    while (left_ > 0 && take_apart()) {
+    while (left_ > 0 && (drain_early() || take_apart())) {
     }
     search();
     return cost_;
@@ -96,6 +96,53 @@ class Minimiser {
     return true;
   }
 
+  /// tso: stores that reach memory at once, all of them or one more.
+  bool drain_early() {
+    if (memory_ != Memory::tso) return false;
+    struct Store {
+      size_t at, drained;  // steps; drained is kNever if a barrier did it
+    };
+    static constexpr size_t kNever = ~size_t{0};
+    std::vector<Store> stores;
+    std::vector<std::vector<size_t>> pending(kMaxTasks);
+    for (size_t i = 0; i < best_.steps.size(); i++) {
+      const Step& step = best_.steps[i];
+      if (step.task >= kMaxTasks) continue;
+      auto& queue = pending[step.task];
+      if (step.kind == OpKind::store || step.kind == OpKind::set_state || step.kind == OpKind::unlock) {
+        queue.push_back(stores.size());
+        stores.push_back({i, kNever});
+      } else if (step.kind == OpKind::drain && !queue.empty()) {
+        stores[queue.front()].drained = i;
+        queue.erase(queue.begin());
+      } else if (step.kind == OpKind::rmw || step.kind == OpKind::lock || step.kind == OpKind::sleep ||
+                 step.kind == OpKind::wake ||
+                 (step.kind == OpKind::fence && step.before == static_cast<u64>(arch::Fence::full) && step.after != 0)) {
+        queue.clear();
+      }
+    }
+    const std::vector<Decision> all = decisions_of(best_);
+    const auto with = [&](size_t only) {
+      std::vector<Decision> changed;
+      std::vector<bool> early(all.size(), false);
+      std::vector<bool> gone(all.size(), false);
+      for (size_t s = 0; s < stores.size(); s++) {
+        if ((only != kNever && s != only) || stores[s].drained == stores[s].at + 1) continue;
+        early[stores[s].at] = true;
+        if (stores[s].drained != kNever) gone[stores[s].drained] = true;
+      }
+      for (size_t i = 0; i < all.size(); i++) {
+        if (!gone[i]) changed.push_back(all[i]);
+        if (early[i]) changed.push_back({drain_action(best_.steps[i].task), 0});
+      }
+      return changed;
+    };
+    if (try_decisions(with(kNever))) return true;
+    for (size_t s = 0; s < stores.size(); s++)
+      if (stores[s].drained != stores[s].at + 1 && try_decisions(with(s))) return true;
+    return false;
+  }
+
   bool take_apart() {
     const std::vector<Decision> all = decisions_of(best_);
     for (size_t i = 0; i < all.size(); i++) {  // an ordinary value instead
@@ -112,21 +159,28 @@ class Minimiser {
       if (blocks.empty() || all[blocks.back().from].action != all[i].action) blocks.push_back({i, i});
       blocks.back().to = i + 1;
     }
-    for (size_t moved = 1; moved < blocks.size(); moved++) {
+    const auto same_task = [&](size_t a, size_t b) {
+      return all[blocks[a].from].action % kMaxTasks == all[blocks[b].from].action % kMaxTasks;
+    };
+    constexpr size_t kDropped = ~size_t{0};
+    for (size_t moved = 0; moved < blocks.size(); moved++) {
       size_t target = moved;
       while (target > 0 && all[blocks[target - 1].from].action % kMaxTasks != all[blocks[moved].from].action % kMaxTasks)
         target--;
-      // Moved up to behind the task's last run; or dropped, so that it happens when nothing else is asked for.
-      for (const bool drop : {false, true}) {
-        if (!drop && (target == 0 || target == moved)) continue;
+      size_t below = moved + 1;
+      while (below < blocks.size() && !same_task(below, moved)) below++;
+      // Moved up to behind the task's last run, or down in front of its next one; or dropped, so that it happens when nothing
+      // else is asked for.
+      for (const size_t place : {target, below, kDropped}) {
+        if (place != kDropped && (place == 0 || place == moved || place == moved + 1 || place == blocks.size())) continue;
         std::vector<Decision> changed;
-        for (size_t b = 0; b < blocks.size(); b++) {
-          if (b == moved) continue;
+        const auto append = [&](size_t b) {
           changed.insert(changed.end(), all.begin() + static_cast<long>(blocks[b].from),
                          all.begin() + static_cast<long>(blocks[b].to));
-          if (!drop && b + 1 == target)
-            changed.insert(changed.end(), all.begin() + static_cast<long>(blocks[moved].from),
-                           all.begin() + static_cast<long>(blocks[moved].to));
+        };
+        for (size_t b = 0; b < blocks.size(); b++) {
+          if (b == place) append(moved);
+          if (b != moved) append(b);
         }
         if (try_decisions(changed)) return true;
       }

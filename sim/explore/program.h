@@ -58,6 +58,10 @@ class Program {
   virtual void set_up(arch::Machine& machine) = 0;
   /// True if tasks run until ready() before executions begin.
   [[nodiscard]] virtual bool warm_up() const noexcept { return false; }
+  /// Set-up is over: what was observed so far is what every execution begins with.
+  virtual void keep() {}
+  /// An execution is about to begin: what was observed of the last one is forgotten.
+  virtual void put_back() {}
   /// Judges a finished execution. Memory holds the last value of every word. Cheap where nothing is wrong: called every time.
   virtual void check(Ending& ending) = 0;
   /// A digest of the final state, for comparing what different searches reach. Stable across machines.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Uniform choice at every point. Finds most shallow bugs within a handful of executions, promises nothing.
+// Random choice at every point. Finds most shallow bugs within a handful of executions, promises nothing.
 //
+// One execution in two chooses uniformly among all that can act. That alone would hardly ever let one task run far ahead of
+// another, which long programs need: the others stay with the task that acted last, three times in four or fifteen in sixteen.
 // Where time can move and somebody else can go on, time is chosen one time in eight: timers that always fire at once would
 // hide everything that happens before they do.
 #pragma once
@@ -43,9 +45,16 @@ class RandomStrategy final : public Strategy {
     again();
     return true;
   }
-  void again() override { numbers_.seed(seed_); }
+  void again() override {
+    numbers_.seed(seed_);
+    const u64 manner = numbers_.next() >> 62;
+    stay_ = manner == 2 ? 12 : manner == 3 ? 15 : 0;
+  }
 
   Action action(const Choices& choices) noexcept override {
+    if (stay_ != 0 && choices.current != kNobody && (choices.tasks >> choices.current & 1) != 0 &&
+        (numbers_.next() >> 60) < stay_)
+      return run_action(choices.current);
     if (choices.drains == 0 && !choices.time) {
       const u64 rest = choices.tasks & (choices.tasks - 1);
       if ((rest & (rest - 1)) == 0)  // the usual case: two tasks
@@ -67,6 +76,7 @@ class RandomStrategy final : public Strategy {
   u64 next_;
   u64 step_;
   u64 seed_ = 0;
+  u64 stay_ = 0;  // sixteenths
 };
 
 }  // namespace uringsim::sim

@@ -105,6 +105,23 @@ std::set<u64> shared_words(const Schedule& schedule) {
   return shared;
 }
 
+/// Tasks that take no part: they share no word with others, and nobody wakes them, waits for them or is woken by them.
+std::set<u32> bystanders(const Schedule& schedule, const std::set<u64>& shared) {
+  std::set<u32> all;
+  std::set<u32> involved;
+  for (const Step& step : schedule.steps) {
+    if (step.task == kNobody) continue;
+    all.insert(step.task);
+    const bool with_another = step.kind == OpKind::wake || step.kind == OpKind::join || step.kind == OpKind::spawn;
+    if (with_another) involved.insert(static_cast<u32>(step.object));
+    if (with_another || step.kind == OpKind::raise || step.kind == OpKind::fire || step.kind == OpKind::choose ||
+        step.kind == OpKind::poll || (has_word(step.kind) && !is_plain(step.kind) && shared.contains(step.object)))
+      involved.insert(step.task);
+  }
+  for (const u32 task : involved) all.erase(task);
+  return all;
+}
+
 struct Line {
   u32 task = kNobody;
   std::vector<size_t> steps;
@@ -113,10 +130,16 @@ struct Line {
 
 class Lines {
  public:
-  explicit Lines(const Schedule& schedule) : schedule_(schedule), shared_(shared_words(schedule)) {
+  explicit Lines(const Schedule& schedule)
+      : schedule_(schedule), shared_(shared_words(schedule)), bystanders_(bystanders(schedule, shared_)) {
     for (size_t i = 0; i < schedule.steps.size(); i++) add(i);
+    // What only its task can see is no step of the story.
+    std::erase_if(lines_, [&](const Line& line) {
+      return std::none_of(line.steps.begin(), line.steps.end(), [&](size_t step) { return visible(schedule.steps[step]); });
+    });
   }
   [[nodiscard]] const std::vector<Line>& lines() const noexcept { return lines_; }
+  [[nodiscard]] const std::set<u32>& bystanders_of() const noexcept { return bystanders_; }
   /// Others can notice it.
   [[nodiscard]] bool visible(const Step& step) const {
     if (is_plain(step.kind) || step.kind == OpKind::end || step.kind == OpKind::now) return false;
@@ -132,9 +155,13 @@ class Lines {
   }
   void add(size_t index) {
     const Step& step = schedule_.steps[index];
-    if (step.kind == OpKind::end) return;  // nobody notices
+    if (step.kind == OpKind::end || bystanders_.contains(step.task)) return;  // nobody notices
     const bool change = changes(step);
     const bool own_line = (step.kind == OpKind::drain && visible(step)) || step.kind == OpKind::time;
+    if (step.kind == OpKind::time && !lines_.empty() && lines_.back().task == kNobody) {
+      lines_.back().steps.push_back(index);
+      return;
+    }
     if (own_line || lines_.empty() || lines_.back().task != step.task || (change && lines_.back().changes)) {
       // What nobody can tell needs no line: it waits for the next one of its task.
       lines_.push_back({step.task, {}, false});
@@ -145,6 +172,7 @@ class Lines {
 
   const Schedule& schedule_;
   std::set<u64> shared_;
+  std::set<u32> bystanders_;
   std::vector<Line> lines_;
 };
 
@@ -190,29 +218,50 @@ class Teller {
     u32 number = 0;
     for (const Line& line : lines.lines()) {
       std::string told;
+      std::string last;
       const char* function = nullptr;
       for (const size_t index : line.steps) {
         const Step& step = schedule_.steps[index];
         if (lines.visible(step)) {
-          if (!told.empty()) told += "; ";
-          told += say(step, buffers);
+          std::string phrase = say(step, buffers);
+          if (step.kind == OpKind::time) told.clear();  // only where it arrives
+          if (phrase != last) {
+            if (!told.empty()) told += "; ";
+            told += phrase;
+          }
+          last = std::move(phrase);
         }
         if (step.scope != nullptr)
           function = step.scope;
-        else if (function == nullptr && step.site.function != nullptr && *step.site.function != 0)
+        else if (function == nullptr && worth_naming(step.site))
           function = step.site.function;
         buffers.step(step);
       }
       if (told.empty())
         told = schedule_.steps[line.steps.back()].kind == OpKind::end ? "ends" : "goes on with what only it can see";
-      if (function != nullptr && std::string_view(function) != "operator()") told = fmt::format("{}: {}", function, told);
+      if (function != nullptr) told = fmt::format("{}: {}", function, told);
       const auto column = static_cast<size_t>(std::find(columns.begin(), columns.end(), line.task) - columns.begin());
       text += column_of(++number, line.task == kNobody ? 0 : column, told);
     }
+    for (const u32 task : lines.bystanders_of())
+      text += fmt::format("     ({} runs beside this and takes no part)\n", name(task));
     return text;
   }
 
  private:
+  /// A function of the program's own: not a lambda, nor what a ring library or a world is made of.
+  static bool worth_naming(const arch::Site& site) {
+    const std::string_view function = site.function != nullptr ? site.function : "";
+    const std::string_view file = site.file != nullptr ? site.file : "";
+    return !function.empty() && function != "operator()" && file.find("sim/world/") == std::string_view::npos &&
+           file.find("uapi/") == std::string_view::npos;
+  }
+  static std::string duration(u64 ns) {
+    if (ns != 0 && ns % 1'000'000 == 0) return fmt::format("{} ms", ns / 1'000'000);
+    if (ns != 0 && ns % 1'000 == 0) return fmt::format("{} us", ns / 1'000);
+    return fmt::format("{} ns", ns);
+  }
+
   static constexpr size_t kWidth = 58;
 
   [[nodiscard]] std::string name(u32 task) const {
@@ -302,9 +351,9 @@ class Teller {
       case OpKind::poll:
         return "polls again";
       case OpKind::now:
-        return fmt::format("reads the clock: {} ns", step.before);
+        return fmt::format("reads the clock: {}", duration(step.before));
       case OpKind::timer_start:
-        return fmt::format("starts a timer for {} ns", step.after);
+        return fmt::format("starts a timer for {}", duration(step.after));
       case OpKind::timer_cancel:
         return "cancels a timer";
       case OpKind::raise:
@@ -316,7 +365,7 @@ class Teller {
       case OpKind::drain:
         return fmt::format("its store {} = {} reaches memory", word(step), step.after);
       case OpKind::time:
-        return fmt::format("time moves to {} ns", step.after);
+        return fmt::format("time moves to {}", duration(step.after));
     }
     return {};
   }

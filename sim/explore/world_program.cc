@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/explore/world_program.h"
 
+#include "sim/check/rings.h"
+
 namespace uringsim::sim {
 
 void WorldProgram::set_up(arch::Machine& machine) {
-  world_ = std::make_unique<World>(machine, options_);
+  WorldOptions options = options_;
+  if (options.trace == nullptr) options.trace = &checks_;
+  checks_ = all_checks();
+  world_ = std::make_unique<World>(machine, options);
   build_(*world_);
 }
 
@@ -18,6 +23,8 @@ bool satisfied(const arch::Task* task) noexcept {
 }  // namespace
 
 void WorldProgram::check(Ending& ending) {
+  checks_.finish(world_->kernel());
+  if (const Finding* const finding = checks_.finding()) return ending.violation(finding->check.c_str(), finding->text);
   if (ending.all_ended()) return;
   bool everybody = true;
   for (const arch::Task* const task : world_->tasks()) everybody = everybody && satisfied(task);
@@ -29,6 +36,26 @@ void WorldProgram::check(Ending& ending) {
                                           (left.scope != nullptr ? left.scope : "its program") + " for what nobody will do");
     }
   }
+}
+
+std::string WorldProgram::word_name(const void* at) const {
+  const std::vector<kernel::io_ring_ctx*> rings = rings_of(world_->kernel());
+  for (const kernel::io_ring_ctx* const ring : rings) {
+    const kernel::io_rings& words = ring->rings;
+    const std::pair<const void*, const char*> names[] = {{words.sq_head, "sq.head"},
+                                                         {words.sq_tail, "sq.tail"},
+                                                         {words.sq_flags, "sq.flags"},
+                                                         {words.sq_dropped, "sq.dropped"},
+                                                         {words.cq_head, "cq.head"},
+                                                         {words.cq_tail, "cq.tail"},
+                                                         {words.cq_overflow, "cq.overflow"},
+                                                         {&ring->sqo_wait, "sqo_wait.lock"},
+                                                         {&ring->cached_sq_head, "cached_sq_head"},
+                                                         {&ring->cached_cq_tail, "cached_cq_tail"}};
+    for (const auto& [word, name] : names)
+      if (word == at) return rings.size() == 1 ? name : "ring " + std::to_string(ring->id) + " " + name;
+  }
+  return {};
 }
 
 }  // namespace uringsim::sim

@@ -11,13 +11,15 @@
 //       });
 //     });
 //
-// A quiescent world in which an application task neither ended nor stays is a violation: somebody waits for what nobody will do.
+// Every checker of sim/check watches, unless WorldOptions::trace names another sink; what they find is a violation. And a
+// quiescent world in which an application task neither ended nor stays is a violation: somebody waits for what nobody will do.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "sim/check/checker.h"
 #include "sim/explore/program.h"
 #include "sim/world/world.h"
 
@@ -32,7 +34,11 @@ class WorldProgram final : public Program {
   [[nodiscard]] const char* name() const noexcept override { return name_.c_str(); }
   void set_up(arch::Machine& machine) override;
   [[nodiscard]] bool warm_up() const noexcept override { return true; }
+  void keep() override { checks_.keep(); }
+  void put_back() override { checks_.put_back(); }
   void check(Ending& ending) override;
+  /// The words of rings, by their kernel names: "ring 1 sq.tail".
+  [[nodiscard]] std::string word_name(const void* at) const override;
   [[nodiscard]] World& world() noexcept { return *world_; }
 
  private:
@@ -40,6 +46,7 @@ class WorldProgram final : public Program {
   WorldOptions options_;
   std::function<void(World&)> build_;
   std::unique_ptr<World> world_;
+  CheckSet checks_ = all_checks();
 };
 
 }  // namespace uringsim::sim

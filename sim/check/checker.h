@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Checkers: invariants that watch from outside, one a file. They read the kernel's event stream and, once nothing moves any more,
+// the kernel's state; they know nothing of how the model does what it does, so they fail where its own asserts are wrong.
+//
+//     CheckSet checks = all_checks();
+//     WorldOptions options{.trace = &checks};
+//     ... run ...
+//     checks.finish(world.kernel());
+//     if (const Finding* finding = checks.finding()) ...
+//
+// While exploring, what was seen during set-up is kept (keep()) and every execution goes on from there (put_back()).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel_model/core/kernel.h"
+#include "kernel_model/trace/trace.h"
+
+namespace uringsim::sim {
+
+struct Finding {
+  std::string check;  ///< the checker's name
+  std::string text;   ///< the invariant and how it is broken, in one sentence
+};
+
+class Checker {
+ public:
+  virtual ~Checker() = default;
+  /// As scenarios name it: "exactly-once".
+  [[nodiscard]] virtual const char* name() const noexcept = 0;
+  virtual void event(const kernel::TraceEvent& event) = 0;
+  /// The world is quiescent: nothing will happen any more. Called outside of every task.
+  virtual void finish(kernel::Kernel&) {}
+  virtual void keep() = 0;
+  virtual void put_back() = 0;
+  /// The first thing found, or null.
+  [[nodiscard]] const Finding* finding() const noexcept { return found_ ? &finding_ : nullptr; }
+
+ protected:
+  void find(std::string text) {
+    if (found_) return;
+    found_ = true;
+    finding_ = {name(), std::move(text)};
+  }
+  void forget() noexcept { found_ = false; }
+
+ private:
+  bool found_ = false;
+  Finding finding_;
+};
+
+/// A checker whose memory is one copyable State.
+template <class State>
+class StateChecker : public Checker {
+ public:
+  void keep() final { kept_ = state_; }
+  void put_back() final {
+    state_ = kept_;
+    forget();
+  }
+
+ protected:
+  State state_{};
+
+ private:
+  State kept_{};
+};
+
+/// State of each ring by its id, in order of creation. Few; looked up from the end.
+template <class Ring>
+class PerRing {
+ public:
+  Ring& operator[](s64 id) {
+    for (auto& [known, ring] : rings_)
+      if (known == id) return ring;
+    return rings_.emplace_back(id, Ring{}).second;
+  }
+  [[nodiscard]] auto begin() const noexcept { return rings_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return rings_.end(); }
+
+ private:
+  std::vector<std::pair<s64, Ring>> rings_;
+};
+
+/// Several checkers on one stream.
+class CheckSet final : public kernel::TraceSink {
+ public:
+  CheckSet& add(std::unique_ptr<Checker> checker) {
+    checkers_.push_back(std::move(checker));
+    return *this;
+  }
+  void event(const kernel::TraceEvent& event) noexcept override {
+    for (const auto& checker : checkers_) checker->event(event);
+  }
+  void finish(kernel::Kernel& kernel) {
+    for (const auto& checker : checkers_) checker->finish(kernel);
+  }
+  void keep() {
+    for (const auto& checker : checkers_) checker->keep();
+  }
+  void put_back() {
+    for (const auto& checker : checkers_) checker->put_back();
+  }
+  /// The first finding of the first checker that has one, or null.
+  [[nodiscard]] const Finding* finding() const noexcept {
+    for (const auto& checker : checkers_)
+      if (const Finding* const finding = checker->finding()) return finding;
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Checker>> checkers_;
+};
+
+std::unique_ptr<Checker> check_exactly_once();
+std::unique_ptr<Checker> check_lost_wakeup();
+std::unique_ptr<Checker> check_overflow();
+std::unique_ptr<Checker> check_ring_indices();
+std::unique_ptr<Checker> check_request_life();
+
+/// Every checker there is.
+CheckSet all_checks();
+
+}  // namespace uringsim::sim
