@@ -10,8 +10,8 @@
 
 namespace uringsim::arch {
 
-/// The hardware's locks (direct tasks). Out of line: the contended path waits, after a while in Machine::lock(), so that the machine
-/// knows who waits for what.
+/// The hardware's locks (direct tasks). Out of line: the contended path waits, after a while in Machine::lock(), so that the
+/// machine knows who waits for what.
 void direct_lock(LockWord& lock, LockKind kind, Site site = Site::here()) noexcept;
 bool direct_try_lock(LockWord& lock) noexcept;
 void direct_unlock(LockWord& lock, LockKind kind) noexcept;
@@ -22,7 +22,8 @@ inline void lock_acquire(LockWord& lock, LockKind kind, Site site = Site::here()
   if (task->access != Access::direct) [[unlikely]]
     return task->machine->lock(lock, kind, site);
   u32 free = 0;
-  if (!__atomic_compare_exchange_n(&lock.word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) direct_lock(lock, kind, site);
+  if (!__atomic_compare_exchange_n(&lock.word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    direct_lock(lock, kind, site);
   __atomic_store_n(&lock.waiters, task->id + 1, __ATOMIC_RELAXED);
 }
 

@@ -26,8 +26,8 @@ struct ApplicationTask {
 /// The current task's.
 inline ApplicationTask& application_task() noexcept { return *static_cast<ApplicationTask*>(kernel::current()->application); }
 
-/// The program has done what it is about and stays as it is, ring and all: how a program to be explored ends, so that teardown is a
-/// program of its own. Does not return.
+/// The program has done what it is about and stays as it is, ring and all: how a program to be explored ends, so that teardown is
+/// a program of its own. Does not return.
 [[noreturn]] void stay() noexcept;
 
 class Application {
