@@ -24,7 +24,10 @@ INSTANTIATE_TEST_SUITE_P(Kernels, EveryKernelLive, testing::ValuesIn(kernel::pro
 
 TEST_P(EveryKernelLive, AnSqThreadOnAnotherThreadTakesEveryNop) {
   LiveMachine machine({.memory = u64{2} << 30});
-  World world(machine, {.kernel = GetParam()});
+  // 5.10 loses wakeups, and on threads it does so within seconds; that is not the subject here.
+  World world(machine,
+              {.kernel = GetParam(),
+               .fixes = {kernel::Bug::sqpoll_flag_set_after_last_check, kernel::Bug::sqpoll_need_wakeup_barrier_dropped_58}});
   u64 next = 0;
   world.add_process({}, [&] {
     ApplicationRing ring;
