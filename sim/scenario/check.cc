@@ -61,7 +61,7 @@ class References {
  private:
   /// What steps anywhere provide: posted events, forked children, rings with a step that sets them up.
   void collect(const Steps& list) {
-    for (const Step& step : list) {
+    for (const TaskStep& step : list) {
       if (std::holds_alternative<RegisterStep>(step.action)) registers_later_ = true;
       if (const auto* post = std::get_if<PostStep>(&step.action)) posted_.push_back(post->event.name);
       if (const auto* fork = std::get_if<ForkStep>(&step.action)) {
@@ -111,7 +111,7 @@ class References {
   }
 
   void steps(const Steps& list) {
-    for (const Step& step : list) std::visit([this](const auto& one) { check(one); }, step.action);
+    for (const TaskStep& step : list) std::visit([this](const auto& one) { check(one); }, step.action);
   }
 
   void check(const Request& request) const { file(request.file); }

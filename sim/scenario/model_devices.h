@@ -35,6 +35,8 @@ class ModelDevices {
     bool ram;
   };
   [[nodiscard]] const std::vector<Named>& all() const noexcept { return devices_; }
+  /// The devices go with the machine's memory, requests inside and all: nothing is left to destroy.
+  void forget() noexcept { devices_.clear(); }
 
  private:
   void add(const Scenario& scenario, const Entry<DeviceOptions>& entry, arch::Machine& machine, LiveMachine* live);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/scenario/model_environment.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -185,14 +187,27 @@ void ModelEnvironment::naming_ring(u32 index) {
 }
 
 void ModelEnvironment::cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u32) {
+  if (run_.explored) {
+    ++run_.reaped[ring];
+    if (res < 0 && !run_.allow_errors) {
+      char text[96];
+      *fmt::format_to_n(text, sizeof text - 1, "a CQE of user_data {} carries the error {}", user_data, res).out = 0;
+      run_.fail_explored("no-cqe-error", text);
+    }
+    return;
+  }
   kernel::kernel().trace(kernel::EventKind::cqe_reaped, run_.observer.ring_number(ring), head, user_data, res);
 }
 
 void ModelEnvironment::sq_published(u32 ring, u32 old_tail, u32 tail) {
+  if (run_.explored) return;
   kernel::kernel().trace(kernel::EventKind::sq_published, run_.observer.ring_number(ring), old_tail, tail);
 }
 
-void ModelEnvironment::fail(const char* where, const char* what) { run_.fail(std::string(where) + ": " + what); }
+void ModelEnvironment::fail(const char* where, const char* what) {
+  if (run_.explored) return run_.fail_explored(where, what);
+  run_.fail(std::string(where) + ": " + what);
+}
 
 void ModelEnvironment::before_step(u64 number) {
   if (task_ == nullptr) return;

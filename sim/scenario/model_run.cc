@@ -66,12 +66,17 @@ ModelRun::ModelRun(const Plan& of, World& in, RunObserver& watched_by)
   processes_ = static_cast<u32>(processes.size());
   arch::Machine& machine = world.machine();
   completions = {make_completions(machine, plan.events.size()), make_completions(machine, processes_),
-                 make_completions(machine, tasks.size()), make_completions(machine, tasks.size()), make_completions(machine, 1)};
+                 make_completions(machine, tasks.size()), make_completions(machine, tasks.size()), make_completions(machine, 1), make_completions(machine, 1)};
+  reaped = static_cast<u64*>(machine.alloc(std::max<std::size_t>(plan.rings.size(), 1) * sizeof(u64), alignof(u64)));
 }
 
 void ModelRun::fail(const std::string& what) {
   const std::lock_guard lock(mutex_);
   failures.push_back(what);
+}
+
+void ModelRun::fail_explored(const char* where, const char* what) noexcept {
+  arch::machine().report(what, true, {where, kernel::current()->name, 0});
 }
 
 // ---- files -----------------------------------------------------------------------------------------------------------------
@@ -239,6 +244,7 @@ void ModelRun::run_task(ModelTask& task) {
   const auto own = static_cast<std::size_t>(&task - tasks.data());
   task.pid = kernel::current()->pid;
   ModelEnvironment env(*this, &task);
+  if (explored) ModelEnvironment::wait(*completions.built);
   if (task.leader) {
     if (!install_files()) aborted = true;
     kernel::complete_all(&completions.installed[task.process]);
@@ -252,6 +258,16 @@ void ModelRun::run_task(ModelTask& task) {
   if (!aborted && !runner.prepare()) aborted = true;
   kernel::complete_all(&completions.prepared[own]);
   ModelEnvironment::wait(completions.prepared[tasks.size() - 1]);
+  if (explored) {
+    arch::machine().ready();
+    if (aborted) stay();
+    if (options.start.count != 0) env.sleep(options.start.count);
+    const bool whole = runner.run(options.steps);
+    env.reap_children();
+    kernel::complete_all(&completions.ended[own]);
+    if (whole) stay();
+    return;  // an `exit` step: the end of the process is explored, too
+  }
   if (!aborted) {
     if (options.start.count != 0) env.sleep(options.start.count);
     runner.run(options.steps);

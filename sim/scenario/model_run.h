@@ -48,6 +48,8 @@ class ModelRun {
   [[nodiscard]] std::vector<arch::Task*> awaited() const;
 
   void fail(const std::string& what);
+  /// In an execution that is explored: the run is over, `what` went wrong at `where`.
+  void fail_explored(const char* where, const char* what) noexcept;
 
   const Plan& plan;
   World& world;
@@ -59,6 +61,11 @@ class ModelRun {
   u64 start = 0;     ///< clock when the tasks start
   u64 last_end = 0;  ///< since then, when the last came to the end of its steps
   std::atomic<bool> aborted{false};
+  /// Executions begin when all tasks have prepared, and a task that came to the end of its steps stays as it is. Nothing outside
+  /// of the machine's memory changes from then on.
+  bool explored = false;
+  u64* reaped = nullptr;        ///< explored: CQEs that tasks took, by ring
+  bool allow_errors = false;    ///< explored: a CQE may carry an error
 
   struct Completions {
     kernel::completion* events = nullptr;     ///< by Plan::events
@@ -66,6 +73,7 @@ class ModelRun {
     kernel::completion* prepared = nullptr;   ///< by task
     kernel::completion* ended = nullptr;      ///< by task
     kernel::completion* over = nullptr;       ///< one: all tasks have ended
+    kernel::completion* built = nullptr;      ///< one: the files are there (explored; else nobody starts before)
   } completions;
   SharedState* shared = nullptr;
 

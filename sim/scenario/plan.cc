@@ -17,7 +17,7 @@ class Survey {
   Survey(Plan& plan, u32 task) : plan_(plan), task_(task) {}
 
   void steps(const Steps& list) {
-    for (const Step& step : list) std::visit([this](const auto& one) { visit(one); }, step.action);
+    for (const TaskStep& step : list) std::visit([this](const auto& one) { visit(one); }, step.action);
   }
 
  private:

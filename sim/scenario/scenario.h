@@ -54,7 +54,7 @@ enum class Engine : u8 { timed, live };
 
 // ---- machine ---------------------------------------------------------------------------------------------------------
 
-struct MachineOptions {
+struct MachineSettings {
   u32 cpus = 2;
   u32 hz = 250;                       ///< jiffies a second
   Nanoseconds time_slice{4'000'000};  ///< timed: a task that others wait for is preempted after this
@@ -178,9 +178,9 @@ struct RingOptions {
 
 // ---- steps -----------------------------------------------------------------------------------------------------------
 
-struct Step;
+struct TaskStep;
 /// Steps that may be nested; std::vector of an incomplete type.
-using Steps = std::vector<Step>;
+using Steps = std::vector<TaskStep>;
 
 /// Slot of a variable in the task's array; false: the value is not wanted.
 struct Variable {
@@ -526,15 +526,15 @@ struct CompareStep {
   std::optional<Bytes> size;  ///< none: all of it
 };
 
-using Action =
+using StepAction =
     std::variant<SubmitStep, WaitStep, ReapStep, WorkloadStep, SleepStep, SpinStep, YieldStep, RepeatStep, IfStep, WhileStep,
                  AssertStep, SetStep, ClockStep, PostStep, AwaitStep, JoinStep, SetupStep, CloseStep, UnmapStep, MapStep,
                  RegisterStep, UnregisterStep, ReadStep, WriteStep, PollStep, ForkStep, ExitStep, SignalStep, SqeStep, LoadStep,
                  StoreStep, AdvanceStep, FenceStep, EnterStep, CqeStep, ScribbleStep, FillStep, CompareStep>;
 
-struct Step {
+struct TaskStep {
   std::string where;  ///< `file:line:column: /json/path`, for failures
-  Action action;
+  StepAction action;
 };
 
 // ---- tasks -----------------------------------------------------------------------------------------------------------
@@ -645,12 +645,12 @@ struct VariableExpectation {
   Bounds bounds;
 };
 enum class Verdict : u8 { clean, violation };
-enum class Memory : u8 { sc, tso, weak };
+enum class SearchMemory : u8 { sc, tso, weak };
 /// What a search of the scenario finds (uringsim explore).
 struct SearchExpectation {
   Verdict verdict = Verdict::clean;
   Ref check;                   ///< the violated invariant; none: any
-  std::vector<Memory> memory;  ///< none: all
+  std::vector<SearchMemory> memory;  ///< none: all
 };
 struct Expectation {
   std::string where;
@@ -669,7 +669,7 @@ struct Scenario {
   Ref kernel{"v5.4", ""};
   std::vector<Engine> engines{Engine::timed, Engine::live};
   u64 seed = 1;
-  MachineOptions machine;
+  MachineSettings machine;
   Named<DeviceOptions> devices;
   Named<FileOptions> files;
   Named<RingOptions> rings;

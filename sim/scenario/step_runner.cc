@@ -72,7 +72,7 @@ bool StepRunner::prepare() {
 }
 
 bool StepRunner::run(const Steps& steps) {
-  for (const Step& step : steps) {
+  for (const TaskStep& step : steps) {
     where_ = step.where.c_str();
     app_.before_step(++task_->steps);
     if (!std::visit([this](const auto& one) { return act(one); }, step.action)) return false;

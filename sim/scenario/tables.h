@@ -13,7 +13,7 @@ struct Codec<TaskOptions> {
 };
 
 template <>
-const Table<MachineOptions>& table_of<MachineOptions>();
+const Table<MachineSettings>& table_of<MachineSettings>();
 template <>
 const Table<LognormalLatency>& table_of<LognormalLatency>();
 template <>

@@ -644,7 +644,7 @@ namespace {
 
 struct Verb {
   std::string_view name;
-  void (*decode)(Decoder&, const Json& object, const Json& payload, Step&);
+  void (*decode)(Decoder&, const Json& object, const Json& payload, TaskStep&);
   SchemaJson (*schema)(SchemaBuilder&, std::string_view name);
 };
 
@@ -652,7 +652,7 @@ struct Verb {
 template <class S>
 Verb payload(std::string_view name) {
   return {name,
-          [](Decoder& decoder, const Json& object, const Json& value, Step& out) {
+          [](Decoder& decoder, const Json& object, const Json& value, TaskStep& out) {
             for (std::size_t i = 0; i < object.keys.size(); ++i) {
               const Decoder::Down down(decoder, object.keys[i].text);
               if (&object.items[i] != &value)
@@ -676,7 +676,7 @@ Verb payload(std::string_view name) {
 template <class S>
 Verb clause(std::string_view name) {
   return {name,
-          [](Decoder& decoder, const Json& object, const Json&, Step& out) {
+          [](Decoder& decoder, const Json& object, const Json&, TaskStep& out) {
             decode_object(decoder, object, out.action.emplace<S>(), table_of<S>());
           },
           [](SchemaBuilder& schema, std::string_view) { return object_schema(schema, table_of<S>()); }};
@@ -726,7 +726,7 @@ const std::vector<Verb>& verbs() {
 
 }  // namespace
 
-void Codec<Step>::decode(Decoder& decoder, const Json& at, Step& out, const Limits&) {
+void Codec<TaskStep>::decode(Decoder& decoder, const Json& at, TaskStep& out, const Limits&) {
   if (at.kind != Json::Kind::object)
     decoder.fail(at.at, fmt::format("is {}; a step is an object like {{\"sleep\": \"5ms\"}}", kind_name(at.kind)));
   out.where = decoder.where(at.at);
@@ -739,7 +739,7 @@ void Codec<Step>::decode(Decoder& decoder, const Json& at, Step& out, const Limi
   decoder.fail(at.keys[0].at, fmt::format("unknown step {}; {}", in_quotes(at.keys[0].text), name_hint(at.keys[0].text, names)));
 }
 
-SchemaJson Codec<Step>::schema(SchemaBuilder& schema, const Limits&) {
+SchemaJson Codec<TaskStep>::schema(SchemaBuilder& schema, const Limits&) {
   return schema.reference("step", [](SchemaBuilder& inner) {
     SchemaJson kinds = SchemaJson::array();
     for (const Verb& verb : verbs()) kinds.push_back(verb.schema(inner, verb.name));

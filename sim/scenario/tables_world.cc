@@ -13,7 +13,7 @@ namespace uringsim::sim {
 namespace {
 
 /// The cost model's own reader says what is wrong with an entry.
-void decode_costs(Decoder& decoder, const Json& at, MachineOptions& out, const Limits&) {
+void decode_costs(Decoder& decoder, const Json& at, MachineSettings& out, const Limits&) {
   if (at.kind != Json::Kind::object)
     decoder.fail(at.at,
                  fmt::format("is {}; an object like {{\"syscall\": {{\"value\": \"300ns\"}}}} is needed", kind_name(at.kind)));
@@ -39,18 +39,18 @@ SchemaJson costs_schema(SchemaBuilder&, const Limits&) {
 }  // namespace
 
 template <>
-const Table<MachineOptions>& table_of<MachineOptions>() {
-  static const Table<MachineOptions> table{
+const Table<MachineSettings>& table_of<MachineSettings>() {
+  static const Table<MachineSettings> table{
       "machine",
       "Processors, clock and memory of the simulated machine.",
-      {field<&MachineOptions::cpus>("cpus", "Number of processors (2).", Need::optional, {1, 64}),
-       field<&MachineOptions::hz>("hz", "Jiffies a second (250): what sq_thread_idle is counted in.", Need::optional,
+      {field<&MachineSettings::cpus>("cpus", "Number of processors (2).", Need::optional, {1, 64}),
+       field<&MachineSettings::hz>("hz", "Jiffies a second (250): what sq_thread_idle is counted in.", Need::optional,
                                   {24, 10'000}),
-       field<&MachineOptions::time_slice>("time_slice", "timed: how long a task runs while others wait for its processor (4ms).",
+       field<&MachineSettings::time_slice>("time_slice", "timed: how long a task runs while others wait for its processor (4ms).",
                                           Need::optional, {1'000, 10'000'000'000}),
-       field<&MachineOptions::memory>("memory", "Page frames for user memory and page cache together (1GiB).", Need::optional,
+       field<&MachineSettings::memory>("memory", "Page frames for user memory and page cache together (1GiB).", Need::optional,
                                       {16u << 20, u64{1} << 40}),
-       Field<MachineOptions>{"costs",
+       Field<MachineSettings>{"costs",
                              "timed: entries of the cost model to replace, as in sim/fiber/costs.json.",
                              Need::optional,
                              {},

@@ -84,7 +84,7 @@ URINGSIM_WORDS(Area, word("sqes", Area::sqes), word("sq_array", Area::sq_array),
 URINGSIM_WORDS(DeviceOp, word("any", DeviceOp::any), word("read", DeviceOp::read), word("write", DeviceOp::write),
                word("flush", DeviceOp::flush))
 URINGSIM_WORDS(Verdict, word("clean", Verdict::clean), word("violation", Verdict::violation))
-URINGSIM_WORDS(Memory, word("sc", Memory::sc), word("tso", Memory::tso), word("weak", Memory::weak))
+URINGSIM_WORDS(SearchMemory, word("sc", SearchMemory::sc), word("tso", SearchMemory::tso), word("weak", SearchMemory::weak))
 
 // Bits as the system calls take them (x86-64).
 URINGSIM_WORDS(OpenFlagNames, Spelling{"O_RDONLY", open_read_only}, Spelling{"O_WRONLY", 01}, Spelling{"O_RDWR", 02},

@@ -11,6 +11,8 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(make_run());
   commands.push_back(make_sweep());
+  commands.push_back(make_explore());
+  commands.push_back(make_replay());
   commands.push_back(make_validate());
   commands.push_back(make_list());
   commands.push_back(make_bench());
@@ -18,13 +20,14 @@ std::vector<std::unique_ptr<Command>> make_commands() {
 }
 
 bool is_planned_command(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 5> planned{"explore", "replay", "conform", "diff", "exec"};
+  constexpr std::array<std::string_view, 3> planned{"conform", "diff", "exec"};
   return std::find(planned.begin(), planned.end(), name) != planned.end();
 }
 
 bool is_planned_option(std::string_view command, std::string_view option) noexcept {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> planned{
-      {{"run", "--step"}, {"run", "--report"}, {"run", "--trace"}, {"sweep", "--report"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> planned{
+      {{"run", "--step"}, {"run", "--report"}, {"run", "--trace"}, {"sweep", "--report"},
+       {"explore", "--report"}, {"replay", "--step"}, {"replay", "--trace"}, {"replay", "--report"}}};
   return std::find(planned.begin(), planned.end(), std::pair(command, option)) != planned.end();
 }
 

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "kernel_model/io_uring/bugs.h"
+#include "kernel_model/io_uring/profile.h"
+#include "kernel_model/versions/versions.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/nearest.h"
@@ -39,7 +41,11 @@ std::vector<Row> bugs() {
   std::vector<Row> rows;
   for (unsigned i = 0; i < static_cast<unsigned>(kernel::Bug::count_); ++i) {
     const kernel::BugDescription& bug = kernel::describe(static_cast<kernel::Bug>(i));
-    rows.push_back({std::string(bug.id), fmt::format("{} ({}; fixed by {})", bug.what, bug.affected, bug.fixed)});
+    std::string native;
+    for (const kernel::io_uring_profile* const profile : kernel::profiles)
+      if (profile->native_bugs.has(static_cast<kernel::Bug>(i)))
+        native += fmt::format("{}{}", native.empty() ? "; native in " : ", ", profile->name);
+    rows.push_back({std::string(bug.id), fmt::format("{} ({}; fixed by {}{})", bug.what, bug.affected, bug.fixed, native)});
   }
   return rows;
 }

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// uringsim explore: searches the schedules of scenarios, and tells what breaks as a story.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+
+#include "sim/explore/explore.h"
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/load.h"
+#include "sim/scenario/nearest.h"
+#include "sim/scenario/quantity.h"
+#include "sim/scenario/scenario_program.h"
+#include "sim/scenario/vocabulary.h"
+#include "tools/uringsim/commands.h"
+
+namespace uringsim::tools {
+
+namespace {
+
+template <class Value>
+Value one_of(const char* option, const std::string& word, const std::vector<std::pair<std::string_view, Value>>& known) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : known) {
+    if (name == word) return value;
+    names.push_back(name);
+  }
+  throw sim::InputError(fmt::format("explore: {} {}: {}", option, sim::in_quotes(word), sim::name_hint(word, names)));
+}
+
+std::optional<u64> whole_number(std::string_view text) {
+  u64 number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw sim::InputError(path + ": cannot be read");
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// Executions, rate, depth and estimated share of the tree, while a search runs.
+class SearchProgress {
+ public:
+  SearchProgress(const Terminal& terminal, std::string what) : terminal_(terminal), what_(std::move(what)) {}
+  ~SearchProgress() {
+    if (shown_) std::fputs("\r\033[K", stderr);
+  }
+  SearchProgress(const SearchProgress&) = delete;
+  SearchProgress& operator=(const SearchProgress&) = delete;
+
+  /// False if the search should stop.
+  bool update(const ExploreProgress& progress) {
+    if (terminal_.stop_signal() != 0) return false;
+    if (!terminal_.interactive() || progress.seconds < 1) return true;
+    shown_ = true;
+    std::string line =
+        fmt::format("\r\033[K{}: {} executions, {:.0f}/s, depth {}", what_, progress.executions,
+                    static_cast<double>(progress.executions) / progress.seconds, progress.depth);
+    if (progress.share >= 0) line += fmt::format(", about {:.2g} % of the tree", progress.share * 100);
+    std::fputs(line.c_str(), stderr);
+    std::fflush(stderr);
+    return true;
+  }
+
+ private:
+  const Terminal& terminal_;
+  std::string what_;
+  bool shown_ = false;
+};
+
+class Explore : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "explore"; }
+  [[nodiscard]] std::string about() const override {
+    return "searches every interleaving and memory order that matters for what breaks a scenario";
+  }
+  [[nodiscard]] std::string example() const override {
+    return "uringsim explore scenarios/races/handshake-none.json --memory tso --repro lost.json";
+  }
+
+  void describe(CLI::App& app) override {
+    app.add_option("FILE", files_, "scenario files");
+    app.add_option("--strategy", strategy_, "dpor: every execution once up to equivalence; dfs: every interleaving; pct, random: samples")
+        ->capture_default_str();
+    app.add_option("--memory", memory_, "sc, tso (stores may be late) or weak (and loads old)")->capture_default_str();
+    app.add_option("--kernel", kernels_, "profiles, by comma, instead of the scenario's own");
+    app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE: changes the scenario; bugs=[] turns switches off")->allow_extra_args(false);
+    app.add_option("--preemptions", preemptions_, "dfs: at most so many in an execution");
+    app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need")->capture_default_str();
+    app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions (100000)");
+    app.add_option("--jobs", jobs_, "processes")->capture_default_str();
+    app.add_option("--seed", seed_, "of pct and random")->capture_default_str();
+    app.add_option("--without", without_, "leave out the barrier of this name")->allow_extra_args(false);
+    app.add_option("--checkpoint", checkpoint_, "go on from this file if it is there; written when the search stops before its end");
+    app.add_option("--shard", shard_, "I/N: only the I-th of N parts of the search");
+    app.add_option("--merge", merge_, "add up the --json outputs of all shards");
+    app.add_option("--repro", repro_, "write what is found to this file, for uringsim replay");
+    app.add_flag("--json", json_, "the result as JSON");
+  }
+
+  int run(Terminal& terminal) override {
+    if (!merge_.empty()) return merge(terminal);
+    if (files_.empty()) throw sim::InputError("explore: no scenario is named; uringsim explore FILE");
+    const ExploreOptions options = parse();
+    const std::vector<std::string> kernels = kernels_.empty() ? std::vector<std::string>{""} : split(kernels_);
+    // Everything is checked before anything runs.
+    std::vector<std::unique_ptr<sim::ScenarioProgram>> programs;
+    for (const std::string& file : files_)
+      for (const std::string& kernel : kernels)
+        programs.push_back(std::make_unique<sim::ScenarioProgram>(sim::load_scenario(file, sets_), kernel));
+    if (programs.size() > 1 && (!repro_.empty() || !checkpoint_.empty()))
+      throw sim::InputError("explore: --repro and --checkpoint name one file: explore one scenario under one kernel");
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    bool found = false, exhaustive = true;
+    for (const auto& program : programs) {
+      if (terminal.stop_signal() != 0) break;
+      ExploreOptions one = options;
+      one.profile = program->kernel();
+      SearchProgress progress(terminal, program->name());
+      one.progress = [&progress](const ExploreProgress& now) { return progress.update(now); };
+      ExploreResult result = explore(*program, one);
+      if (!result.error.empty())
+        throw sim::InputError(fmt::format("{}: cannot be explored by {}: {}", program->scenario().file,
+                                          to_string(options.strategy), result.error));
+      found = found || result.found;
+      exhaustive = exhaustive && result.exhaustive;
+      const std::string written = write_repro(result, *program);
+      const std::string json = to_json(result, one, program->name(), program->kernel(), written);
+      if (json_)
+        all.push_back(nlohmann::ordered_json::parse(json));
+      else
+        tell(terminal, result, one, *program, written);
+    }
+    if (json_) terminal.print(programs.size() == 1 && all.size() == 1 ? all[0].dump(2) : all.dump(2));
+    return found ? exit_bad : exhaustive ? exit_good : exit_incomplete;
+  }
+
+ private:
+  [[nodiscard]] ExploreOptions parse() const {
+    ExploreOptions options;
+    options.strategy = one_of<Search>(
+        "--strategy", strategy_,
+        {{"dpor", Search::dpor}, {"dfs", Search::dfs}, {"pct", Search::pct}, {"random", Search::random}});
+    options.memory = one_of<sim::Memory>(
+        "--memory", memory_, {{"sc", sim::Memory::sc}, {"tso", sim::Memory::tso}, {"weak", sim::Memory::weak}});
+    options.seed = seed_;
+    options.depth = depth_;
+    options.left_out = without_;
+    options.checkpoint = checkpoint_;
+    if (preemptions_) {
+      if (options.strategy != Search::dfs)
+        throw sim::InputError("explore: --preemptions bounds --strategy dfs; the others know no such bound");
+      options.preemptions = *preemptions_;
+    }
+    if (jobs_ < 1 || jobs_ > 64) throw sim::InputError("explore: --jobs takes 1 to 64");
+    options.jobs = jobs_;
+    if (jobs_ > 1 && !checkpoint_.empty()) throw sim::InputError("explore: --checkpoint works with one job; --shard splits a search");
+    if (!budget_.empty()) {
+      if (const auto count = whole_number(budget_)) {
+        options.executions = *count;
+      } else {
+        options.milliseconds = milliseconds(budget_);
+      }
+    }
+    if (!shard_.empty()) {
+      const std::size_t slash = shard_.find('/');
+      const auto part = whole_number(shard_.substr(0, slash));
+      const auto parts = slash == std::string::npos ? std::nullopt : whole_number(shard_.substr(slash + 1));
+      if (!part || !parts || *part < 1 || *part > *parts || *parts > 1'000'000)
+        throw sim::InputError(fmt::format("explore: --shard {}: I/N, with I from 1 to N, is expected", sim::in_quotes(shard_)));
+      options.shard = static_cast<unsigned>(*part - 1);
+      options.shards = static_cast<unsigned>(*parts);
+    }
+    return options;
+  }
+
+  static u64 milliseconds(const std::string& text) {
+    const std::pair<std::string_view, u64> units[] = {{"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}};
+    const std::size_t digits = text.find_first_not_of("0123456789");
+    const auto number = whole_number(std::string_view(text).substr(0, digits));
+    for (const auto& [unit, factor] : units)
+      if (number && digits != std::string::npos && std::string_view(text).substr(digits) == unit) return *number * factor;
+    throw sim::InputError(
+        fmt::format("explore: --budget {}: a time (30s, 10min, 2h) or a number of executions is expected", sim::in_quotes(text)));
+  }
+
+  int merge(Terminal& terminal) const {
+    std::vector<std::string> parts;
+    for (const std::string& path : merge_) parts.push_back(read_file(path));
+    nlohmann::json sum;
+    try {
+      const std::string text = merge_json(parts);
+      sum = nlohmann::json::parse(text);
+      terminal.print(json_ ? text
+                           : fmt::format("{}: {}, {} executions in {} parts{}", sum["scenario"].get<std::string>(),
+                                         sum["verdict"].get<std::string>(), sum["executions"].get<u64>(), parts.size(),
+                                         sum["exhaustive"].get<bool>() ? ", exhaustive" : ", not exhaustive"));
+    } catch (const std::exception& error) {
+      throw sim::InputError(fmt::format("explore: --merge: {}", error.what()));
+    }
+    if (sum["verdict"] == "violation") return exit_bad;
+    return sum["exhaustive"].get<bool>() ? exit_good : exit_incomplete;
+  }
+
+  /// The path, or empty if there was nothing to write.
+  std::string write_repro(ExploreResult& result, const sim::ScenarioProgram& program) const {
+    if (!result.found || repro_.empty()) return {};
+    result.repro.scenario = program.scenario().text;
+    std::ofstream out(repro_);
+    out << result.repro.to_json();
+    out.close();
+    if (!out) throw sim::InputError(fmt::format("{}: cannot be written", repro_));
+    return repro_;
+  }
+
+  static void tell(const Terminal& terminal, const ExploreResult& result, const ExploreOptions& options,
+                   const sim::ScenarioProgram& program, const std::string& repro) {
+    const std::string search = fmt::format("{} under {}, kernel {}: {}", program.name(), sim::to_string(options.memory),
+                                           program.kernel(), to_string(options.strategy));
+    if (result.found) {
+      terminal.print(result.story);
+      terminal.print(fmt::format("{}: {} in execution {}, after {:.3f} s; {} lines, {} preemptions, {} reorderings", search,
+                                 terminal.styled("bad", "violation"), result.found_at, result.seconds, result.cost.lines,
+                                 result.cost.preemptions, result.cost.reorderings));
+      if (!repro.empty()) terminal.print(fmt::format("uringsim replay {}", repro));
+    } else {
+      terminal.print(fmt::format("{}: {}, {} executions ({} blocked) in {:.3f} s", search,
+                                 result.exhaustive ? terminal.styled("good", "clean, every execution covered")
+                                                   : "nothing found, not exhaustive",
+                                 result.executions, result.blocked, result.seconds));
+      if (result.cut != 0) terminal.print(fmt::format("{} executions were cut: they outgrew the limit of one", result.cut));
+      if (result.guarantee > 0)
+        terminal.print(fmt::format("an execution hits a bug of depth {} with a probability of at least {:.2g}; all of them with {:.2g}",
+                                   options.depth, result.guarantee, all_of(result)));
+    }
+    const sim::SearchExpectation* const expected = program.expected(options.memory);
+    if (expected == nullptr) return;
+    const bool violation = expected->verdict == sim::Verdict::violation;
+    if (violation != result.found && (result.found || result.exhaustive))
+      terminal.print(fmt::format("the scenario expects {} here", violation ? "a violation" : "none"));
+  }
+
+  /// 1 - (1 - guarantee)^executions
+  static double all_of(const ExploreResult& result) {
+    double miss = 1;
+    double base = 1 - result.guarantee;
+    for (u64 n = result.executions; n != 0; n >>= 1, base *= base)
+      if ((n & 1) != 0) miss *= base;
+    return 1 - miss;
+  }
+
+  std::vector<std::string> files_;
+  std::string strategy_ = "dpor";
+  std::string memory_ = "sc";
+  std::string kernels_;
+  std::vector<std::string> sets_;
+  std::optional<u32> preemptions_;
+  u32 depth_ = 3;
+  std::string budget_;
+  unsigned jobs_ = 1;
+  u64 seed_ = 1;
+  std::vector<std::string> without_;
+  std::string checkpoint_;
+  std::string shard_;
+  std::vector<std::string> merge_;
+  std::string repro_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_explore() { return std::make_unique<Explore>(); }
+
+}  // namespace uringsim::tools

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// uringsim replay: runs a finding again, to the same bytes.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "sim/explore/explore.h"
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/scenario_program.h"
+#include "tools/uringsim/commands.h"
+
+namespace uringsim::tools {
+
+namespace {
+
+class Replay : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "replay"; }
+  [[nodiscard]] std::string about() const override { return "runs what explore --repro wrote once more, step by step the same"; }
+  [[nodiscard]] std::string example() const override { return "uringsim replay lost.json"; }
+
+  void describe(CLI::App& app) override {
+    app.add_option("REPRO", file_, "what explore --repro wrote")->required();
+    app.add_flag("--json", json_, "the result as JSON");
+  }
+
+  int run(Terminal& terminal) override {
+    std::ifstream in(file_);
+    if (!in) throw sim::InputError(file_ + ": cannot be read");
+    std::ostringstream text;
+    text << in.rdbuf();
+    try {
+      const sim::Repro repro = sim::Repro::from_json(text.str());
+      const auto program = sim::program_of(repro);
+      const ReplayResult result = replay(*program, repro);
+      if (!result.difference.empty())
+        throw sim::InputError(
+            fmt::format("{}: is stale: {}; explore the scenario again with this build", file_, result.difference));
+      if (json_) {
+        const nlohmann::ordered_json told{{"scenario", repro.program},
+                                          {"kernel", repro.profile},
+                                          {"memory", sim::to_string(repro.memory)},
+                                          {"verdict", result.violated ? "violation" : "clean"},
+                                          {"check", repro.violation.check},
+                                          {"trace_hash", fmt::format("{:016x}", result.hash)},
+                                          {"story", result.story}};
+        terminal.print(told.dump(2));
+      } else {
+        terminal.print(result.story);
+        terminal.print(fmt::format("{}: the same execution, hash {:016x}", file_, result.hash));
+      }
+      return result.violated ? exit_bad : exit_good;
+    } catch (const sim::ReproError& error) {
+      throw sim::InputError(fmt::format("{}: {}", file_, error.what()));
+    }
+  }
+
+ private:
+  std::string file_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_replay() { return std::make_unique<Replay>(); }
+
+}  // namespace uringsim::tools
