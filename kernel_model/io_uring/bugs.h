@@ -35,6 +35,8 @@ namespace uringsim::kernel {
     "a timeout that fires counts as a completion for those that wait for a number of them", "5.4 to 5.6", "5.7")                 \
   X(timeout_insert_same_sequence, "timeout-insert-same-sequence",                                                                \
     "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
+  X(timeout_fn_walks_removed_entry, "timeout-fn-walks-removed-entry",                                                            \
+    "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4", "5.5-rc1") \
   X(drain_link_order_broken, "drain-link-order-broken",                                                                          \
     "while a drain waits the members of a chain are deferred one by one, and all run when it ends", "5.3-rc", "5.3")             \
   X(iopoll_holds_mutex_vs_worker, "iopoll-holds-mutex-vs-worker",                                                                \

@@ -27,7 +27,10 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .cancels_work_at_exit = true,
       .loops_over_read_write = true,
       .short_read_punts = true,
-      .native_bugs = BugSet{}.with(Bug::iopoll_exit_not_reaped).with(Bug::iopoll_sqpoll_inflight_zeroed),
+      .native_bugs = BugSet{}
+                         .with(Bug::iopoll_exit_not_reaped)
+                         .with(Bug::iopoll_sqpoll_inflight_zeroed)
+                         .with(Bug::timeout_fn_walks_removed_entry),
       .only = nullptr,
       .allocate_scq_urings = io_allocate_scq_urings_v5_4,
       .ring_pages = ring_pages_v5_4,

@@ -65,8 +65,12 @@ ModelRun::ModelRun(const Plan& of, World& in, RunObserver& watched_by)
     }
   processes_ = static_cast<u32>(processes.size());
   arch::Machine& machine = world.machine();
-  completions = {make_completions(machine, plan.events.size()), make_completions(machine, processes_),
-                 make_completions(machine, tasks.size()), make_completions(machine, tasks.size()), make_completions(machine, 1), make_completions(machine, 1)};
+  completions = {make_completions(machine, plan.events.size()),
+                 make_completions(machine, processes_),
+                 make_completions(machine, tasks.size()),
+                 make_completions(machine, tasks.size()),
+                 make_completions(machine, 1),
+                 make_completions(machine, 1)};
   reaped = static_cast<u64*>(machine.alloc(std::max<std::size_t>(plan.rings.size(), 1) * sizeof(u64), alignof(u64)));
 }
 

@@ -64,8 +64,8 @@ class ModelRun {
   /// Executions begin when all tasks have prepared, and a task that came to the end of its steps stays as it is. Nothing outside
   /// of the machine's memory changes from then on.
   bool explored = false;
-  u64* reaped = nullptr;        ///< explored: CQEs that tasks took, by ring
-  bool allow_errors = false;    ///< explored: a CQE may carry an error
+  u64* reaped = nullptr;      ///< explored: CQEs that tasks took, by ring
+  bool allow_errors = false;  ///< explored: a CQE may carry an error
 
   struct Completions {
     kernel::completion* events = nullptr;     ///< by Plan::events

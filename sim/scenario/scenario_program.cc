@@ -15,7 +15,10 @@
 namespace uringsim::sim {
 
 ScenarioProgram::ScenarioProgram(Scenario scenario, const std::string& kernel)
-    : scenario_(std::move(scenario)), kernel_(kernel.empty() ? scenario_.kernel.name : kernel), plan_(scenario_), observer_(nullptr) {
+    : scenario_(std::move(scenario)),
+      kernel_(kernel.empty() ? scenario_.kernel.name : kernel),
+      plan_(scenario_),
+      observer_(nullptr) {
   if (kernel::find_profile(kernel_) == nullptr)
     throw InputError(
         fmt::format("{}: /kernel: no kernel {}; {}", scenario_.file, in_quotes(kernel_), name_hint(kernel_, known_kernels())));
@@ -25,10 +28,13 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, const std::string& kernel)
                                    allocation->site));
     const auto* const death = std::get_if<DeathFault>(&fault);
     if (std::holds_alternative<SignalFault>(fault) || (death != nullptr && death->at))
-      throw InputError(fmt::format("{}: /faults: a search chooses the order of events, so a signal or death at a given time is not "
-                                   "part of one; a task's \"signal\" step or a death before a step is",
-                                   scenario_.file));
+      throw InputError(
+          fmt::format("{}: /faults: a search chooses the order of events, so a signal or death at a given time is not "
+                      "part of one; a task's \"signal\" step or a death before a step is",
+                      scenario_.file));
   }
+  for (const Entry<DeviceOptions>& device : scenario_.devices)
+    if (device.value.type != DeviceType::ram) throw InputError(device.where + ": devices of the host cannot be explored");
   for (const Entry<FileOptions>& file : scenario_.files)
     if (file.value.kind() == FileType::host) throw InputError(file.where + ": files of the host cannot be explored");
 }
@@ -42,7 +48,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   if (devices_ != nullptr) devices_->forget();
   run_.reset();
   world_.reset();
-  devices_ = std::make_unique<ModelDevices>(scenario_, Engine::timed, machine);
+  devices_ = std::make_unique<ModelDevices>(scenario_, machine, nullptr);
   WorldOptions options;
   options.kernel = kernel::find_profile(kernel_);
   options.options.hz = scenario_.machine.hz;
@@ -50,7 +56,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   for (const Ref& bug : scenario_.bugs) options.bugs.push_back(kernel::find_bug(bug.name));
   for (const Ref& fix : scenario_.fixes) options.fixes.push_back(kernel::find_bug(fix.name));
   world_ = std::make_unique<World>(machine, options, devices_->root());
-  for (const auto& [name, device] : devices_->all()) world_->add_block_device(name.c_str(), *device);
+  for (const ModelDevices::Named& one : devices_->all()) world_->add_block_device(one.name.c_str(), *one.device);
   run_ = std::make_unique<ModelRun>(plan_, *world_, observer_);
   run_->explored = true;
   run_->allow_errors = allowed("no-cqe-error");
@@ -65,7 +71,8 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   run_->add_tasks();
 }
 
-// ---- what is wrong with an end --------------------------------------------------------------------------------------------------
+// ---- what is wrong with an end
+// --------------------------------------------------------------------------------------------------
 
 bool ScenarioProgram::allowed(std::string_view check) const noexcept {
   return std::any_of(scenario_.allow.begin(), scenario_.allow.end(), [&](const Ref& one) { return one.name == check; });
@@ -189,8 +196,7 @@ bool ScenarioProgram::check_expectations(Ending& ending) {
         const Bounds& bounds = variable->bounds;
         if ((bounds.equals && got != *bounds.equals) || (bounds.at_least && got < *bounds.at_least) ||
             (bounds.at_most && got > *bounds.at_most)) {
-          ending.violation("expectation",
-                           fmt::format("{}.{} is {} ({})", task.name, variable->name, got, expectation.where));
+          ending.violation("expectation", fmt::format("{}.{} is {} ({})", task.name, variable->name, got, expectation.where));
           return false;
         }
       }
@@ -208,9 +214,9 @@ std::string ScenarioProgram::word_name(const void* at) const {
     const AppRing& ring = run_->shared->rings[i].ring;
     if (!run_->shared->rings[i].up) continue;
     const std::string prefix = plan_.rings.size() == 1 ? "" : scenario_.rings[i].name + ".";
-    const std::pair<const char*, uptr> words[] = {{"sq.head", ring.sq.khead},       {"sq.tail", ring.sq.ktail},
-                                                  {"sq.flags", ring.sq.kflags},     {"sq.dropped", ring.sq.kdropped},
-                                                  {"cq.head", ring.cq.khead},       {"cq.tail", ring.cq.ktail},
+    const std::pair<const char*, uptr> words[] = {{"sq.head", ring.sq.khead},        {"sq.tail", ring.sq.ktail},
+                                                  {"sq.flags", ring.sq.kflags},      {"sq.dropped", ring.sq.kdropped},
+                                                  {"cq.head", ring.cq.khead},        {"cq.tail", ring.cq.ktail},
                                                   {"cq.overflow", ring.cq.koverflow}};
     for (const auto& [name, address] : words)
       if (place(i, address) == at) return prefix + name;

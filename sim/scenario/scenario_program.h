@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A scenario as a program to explore: its world from the moment that every task's rings are set up, until nothing happens any more.
+// A scenario as a program to explore: its world from the moment that every task's rings are set up, until nothing happens any
+// more.
 //
 //     ScenarioProgram program(load_scenario("scenarios/races/handshake-none.json"));
 //     ExploreResult result = explore(program, {.memory = Memory::tso});

@@ -45,17 +45,17 @@ const Table<MachineSettings>& table_of<MachineSettings>() {
       "Processors, clock and memory of the simulated machine.",
       {field<&MachineSettings::cpus>("cpus", "Number of processors (2).", Need::optional, {1, 64}),
        field<&MachineSettings::hz>("hz", "Jiffies a second (250): what sq_thread_idle is counted in.", Need::optional,
-                                  {24, 10'000}),
+                                   {24, 10'000}),
        field<&MachineSettings::time_slice>("time_slice", "timed: how long a task runs while others wait for its processor (4ms).",
-                                          Need::optional, {1'000, 10'000'000'000}),
+                                           Need::optional, {1'000, 10'000'000'000}),
        field<&MachineSettings::memory>("memory", "Page frames for user memory and page cache together (1GiB).", Need::optional,
-                                      {16u << 20, u64{1} << 40}),
+                                       {16u << 20, u64{1} << 40}),
        Field<MachineSettings>{"costs",
-                             "timed: entries of the cost model to replace, as in sim/fiber/costs.json.",
-                             Need::optional,
-                             {},
-                             decode_costs,
-                             costs_schema}}};
+                              "timed: entries of the cost model to replace, as in sim/fiber/costs.json.",
+                              Need::optional,
+                              {},
+                              decode_costs,
+                              costs_schema}}};
   return table;
 }
 

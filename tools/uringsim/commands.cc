@@ -25,9 +25,14 @@ bool is_planned_command(std::string_view name) noexcept {
 }
 
 bool is_planned_option(std::string_view command, std::string_view option) noexcept {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> planned{
-      {{"run", "--step"}, {"run", "--report"}, {"run", "--trace"}, {"sweep", "--report"},
-       {"explore", "--report"}, {"replay", "--step"}, {"replay", "--trace"}, {"replay", "--report"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> planned{{{"run", "--step"},
+                                                                                  {"run", "--report"},
+                                                                                  {"run", "--trace"},
+                                                                                  {"sweep", "--report"},
+                                                                                  {"explore", "--report"},
+                                                                                  {"replay", "--step"},
+                                                                                  {"replay", "--trace"},
+                                                                                  {"replay", "--report"}}};
   return std::find(planned.begin(), planned.end(), std::pair(command, option)) != planned.end();
 }
 

@@ -71,9 +71,8 @@ class SearchProgress {
     if (terminal_.stop_signal() != 0) return false;
     if (!terminal_.interactive() || progress.seconds < 1) return true;
     shown_ = true;
-    std::string line =
-        fmt::format("\r\033[K{}: {} executions, {:.0f}/s, depth {}", what_, progress.executions,
-                    static_cast<double>(progress.executions) / progress.seconds, progress.depth);
+    std::string line = fmt::format("\r\033[K{}: {} executions, {:.0f}/s, depth {}", what_, progress.executions,
+                                   static_cast<double>(progress.executions) / progress.seconds, progress.depth);
     if (progress.share >= 0) line += fmt::format(", about {:.2g} % of the tree", progress.share * 100);
     std::fputs(line.c_str(), stderr);
     std::fflush(stderr);
@@ -98,18 +97,21 @@ class Explore : public Command {
 
   void describe(CLI::App& app) override {
     app.add_option("FILE", files_, "scenario files");
-    app.add_option("--strategy", strategy_, "dpor: every execution once up to equivalence; dfs: every interleaving; pct, random: samples")
+    app.add_option("--strategy", strategy_,
+                   "dpor: every execution once up to equivalence; dfs: every interleaving; pct, random: samples")
         ->capture_default_str();
     app.add_option("--memory", memory_, "sc, tso (stores may be late) or weak (and loads old)")->capture_default_str();
     app.add_option("--kernel", kernels_, "profiles, by comma, instead of the scenario's own");
-    app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE: changes the scenario; bugs=[] turns switches off")->allow_extra_args(false);
+    app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE: changes the scenario; bugs=[] turns switches off")
+        ->allow_extra_args(false);
     app.add_option("--preemptions", preemptions_, "dfs: at most so many in an execution");
     app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need")->capture_default_str();
     app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions (100000)");
     app.add_option("--jobs", jobs_, "processes")->capture_default_str();
     app.add_option("--seed", seed_, "of pct and random")->capture_default_str();
     app.add_option("--without", without_, "leave out the barrier of this name")->allow_extra_args(false);
-    app.add_option("--checkpoint", checkpoint_, "go on from this file if it is there; written when the search stops before its end");
+    app.add_option("--checkpoint", checkpoint_,
+                   "go on from this file if it is there; written when the search stops before its end");
     app.add_option("--shard", shard_, "I/N: only the I-th of N parts of the search");
     app.add_option("--merge", merge_, "add up the --json outputs of all shards");
     app.add_option("--repro", repro_, "write what is found to this file, for uringsim replay");
@@ -138,8 +140,8 @@ class Explore : public Command {
       one.progress = [&progress](const ExploreProgress& now) { return progress.update(now); };
       ExploreResult result = explore(*program, one);
       if (!result.error.empty())
-        throw sim::InputError(fmt::format("{}: cannot be explored by {}: {}", program->scenario().file,
-                                          to_string(options.strategy), result.error));
+        throw sim::InputError(
+            fmt::format("{}: cannot be explored by {}: {}", program->scenario().file, to_string(options.strategy), result.error));
       found = found || result.found;
       exhaustive = exhaustive && result.exhaustive;
       const std::string written = write_repro(result, *program);
@@ -156,15 +158,16 @@ class Explore : public Command {
  private:
   [[nodiscard]] ExploreOptions parse() const {
     ExploreOptions options;
-    options.strategy = one_of<Search>(
-        "--strategy", strategy_,
-        {{"dpor", Search::dpor}, {"dfs", Search::dfs}, {"pct", Search::pct}, {"random", Search::random}});
-    options.memory = one_of<sim::Memory>(
-        "--memory", memory_, {{"sc", sim::Memory::sc}, {"tso", sim::Memory::tso}, {"weak", sim::Memory::weak}});
+    options.strategy =
+        one_of<Search>("--strategy", strategy_,
+                       {{"dpor", Search::dpor}, {"dfs", Search::dfs}, {"pct", Search::pct}, {"random", Search::random}});
+    options.memory = one_of<sim::Memory>("--memory", memory_,
+                                         {{"sc", sim::Memory::sc}, {"tso", sim::Memory::tso}, {"weak", sim::Memory::weak}});
     options.seed = seed_;
     options.depth = depth_;
     options.left_out = without_;
     options.checkpoint = checkpoint_;
+    options.minimise_executions = 30'000;  // a second or two
     if (preemptions_) {
       if (options.strategy != Search::dfs)
         throw sim::InputError("explore: --preemptions bounds --strategy dfs; the others know no such bound");
@@ -172,7 +175,8 @@ class Explore : public Command {
     }
     if (jobs_ < 1 || jobs_ > 64) throw sim::InputError("explore: --jobs takes 1 to 64");
     options.jobs = jobs_;
-    if (jobs_ > 1 && !checkpoint_.empty()) throw sim::InputError("explore: --checkpoint works with one job; --shard splits a search");
+    if (jobs_ > 1 && !checkpoint_.empty())
+      throw sim::InputError("explore: --checkpoint works with one job; --shard splits a search");
     if (!budget_.empty()) {
       if (const auto count = whole_number(budget_)) {
         options.executions = *count;
@@ -242,14 +246,15 @@ class Explore : public Command {
                                  result.cost.preemptions, result.cost.reorderings));
       if (!repro.empty()) terminal.print(fmt::format("uringsim replay {}", repro));
     } else {
-      terminal.print(fmt::format("{}: {}, {} executions ({} blocked) in {:.3f} s", search,
-                                 result.exhaustive ? terminal.styled("good", "clean, every execution covered")
-                                                   : "nothing found, not exhaustive",
-                                 result.executions, result.blocked, result.seconds));
+      terminal.print(fmt::format(
+          "{}: {}, {} executions ({} blocked) in {:.3f} s", search,
+          result.exhaustive ? terminal.styled("good", "clean, every execution covered") : "nothing found, not exhaustive",
+          result.executions, result.blocked, result.seconds));
       if (result.cut != 0) terminal.print(fmt::format("{} executions were cut: they outgrew the limit of one", result.cut));
       if (result.guarantee > 0)
-        terminal.print(fmt::format("an execution hits a bug of depth {} with a probability of at least {:.2g}; all of them with {:.2g}",
-                                   options.depth, result.guarantee, all_of(result)));
+        terminal.print(
+            fmt::format("an execution hits a bug of depth {} with a probability of at least {:.2g}; all of them with {:.2g}",
+                        options.depth, result.guarantee, all_of(result)));
     }
     const sim::SearchExpectation* const expected = program.expected(options.memory);
     if (expected == nullptr) return;

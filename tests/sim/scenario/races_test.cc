@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The scenarios of scenarios/races/: what each search finds, and that its fixed twin is clean.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "sim/scenario/load.h"
+#include "sim/scenario/scenario_program.h"
+
+namespace uringsim {
+namespace {
+
+using sim::Memory;
+
+sim::ScenarioProgram race(const std::string& name, const std::vector<std::string>& sets = {}) {
+  return sim::ScenarioProgram(sim::load_scenario(URINGSIM_SOURCE_DIR "/scenarios/races/" + name + ".json", sets));
+}
+
+ExploreResult search(const std::string& name, Memory memory, u64 executions, const std::vector<std::string>& sets = {}) {
+  auto program = race(name, sets);
+  ExploreOptions options;
+  options.strategy = Search::pct;
+  options.memory = memory;
+  options.executions = executions;
+  options.minimise = false;
+  return explore(program, options);
+}
+
+// ---- the handshake -----------------------------------------------------------------------------------------------------------
+
+TEST(HandshakeTable, OnlyBothBarriersAreEnoughOnceStoresMayBeLate) {
+  constexpr u64 tried = 20'000;  // samples, not every execution: a clean cell is "none found in so many"
+  const std::pair<const char*, const char*> rows[] = {{"handshake-both", "both barriers"},
+                                                      {"handshake-app-only", "application only"},
+                                                      {"handshake-kernel-only", "kernel only"},
+                                                      {"handshake-none", "none"}};
+  std::string table = fmt::format("{:<18}{:>24}{:>24}{:>24}\n", "", "sc", "tso", "weak");
+  for (const auto& [name, told] : rows) {
+    table += fmt::format("{:<18}", told);
+    for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
+      const ExploreResult result = search(name, memory, tried);
+      const bool lost = memory != Memory::sc && std::string_view(name) != "handshake-both";
+      EXPECT_EQ(result.error, "");
+      EXPECT_EQ(result.found, lost) << name << " under " << to_string(memory) << "\n" << result.story;
+      EXPECT_EQ(result.violation.check, lost ? "no-lost-wakeup" : "");
+      table += fmt::format("{:>24}", result.found ? fmt::format("lost, execution {}", result.found_at)
+                                                  : fmt::format("none in {}", result.executions));
+    }
+    table += "\n";
+  }
+  fmt::print("{}", table);
+}
+
+TEST(V510, AsReleasedAWakeupIsLostUnderSc) {
+  const ExploreResult result = search("v5.10-lost-wakeup", Memory::sc, 50'000);
+  ASSERT_TRUE(result.found) << result.error;
+  EXPECT_EQ(result.violation.check, "no-lost-wakeup");
+}
+
+const char* const second_look = R"(fixes=["sqpoll-flag-set-after-last-check"])";
+const char* const second_look_and_barrier =
+    R"(fixes=["sqpoll-flag-set-after-last-check", "sqpoll-need-wakeup-barrier-dropped-58"])";
+
+TEST(V510, WithASecondLookItIsLostUnderTsoOnly) {
+  EXPECT_FALSE(search("v5.10-lost-wakeup", Memory::sc, 20'000, {second_look}).found);
+  EXPECT_TRUE(search("v5.10-lost-wakeup", Memory::tso, 200'000, {second_look}).found);
+}
+
+TEST(V510, WithTheBarrierItIsNotLostUnderTso) {
+  EXPECT_FALSE(search("v5.10-lost-wakeup", Memory::tso, 20'000, {second_look_and_barrier}).found);
+}
+
+// ---- bugs --------------------------------------------------------------------------------------------------------------------
+
+/// A scenario that finds a bug, and what takes the bug out of it.
+struct Race {
+  const char* name;
+  Memory memory = Memory::sc;
+  const char* off = "bugs=[]";
+};
+
+class EveryRace : public testing::TestWithParam<Race> {};
+
+TEST_P(EveryRace, IsFoundWithTheBugAndNotWithoutIt) {
+  const Race& race = GetParam();
+  const ExploreResult found = search(race.name, race.memory, 100'000);
+  ASSERT_EQ(found.error, "");
+  ASSERT_TRUE(found.found) << "none in " << found.executions << " executions";
+  fmt::print("{:<44}{:>6} executions {:>8.3f} s  {}\n", race.name, found.found_at, found.seconds, found.violation.check);
+  const ExploreResult clean = search(race.name, race.memory, std::max<u64>(10 * found.found_at, 1'000), {race.off});
+  EXPECT_EQ(clean.error, "");
+  EXPECT_FALSE(clean.found) << clean.story;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Races, EveryRace,
+    testing::Values(Race{"cq-overflow-counter-race"}, Race{"drain-link-order-broken"}, Race{"iopoll-spins-with-cqe-ready"},
+                    Race{"register-quiesce-vs-enter-deadlock"}, Race{"sq-park-before-prepare-wait"},
+                    Race{"sq-stop-before-thread-runs"},
+                    Race{"sqpoll-need-wakeup-barrier-dropped-58", Memory::tso, second_look_and_barrier},
+                    Race{"sqpoll-need-wakeup-missing-mb-51rc", Memory::tso}, Race{"sqpoll-wakeup-and-getevents-exclusive"},
+                    Race{"timeout-counts-other-timeouts"},
+                    Race{"timeout-fn-walks-removed-entry", Memory::sc, R"(fixes=["timeout-fn-walks-removed-entry"])"},
+                    Race{"timeout-insert-same-sequence"}, Race{"v5.10-lost-wakeup", Memory::sc, second_look}),
+    [](const auto& of) {
+      std::string name = of.param.name;
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+      return name;
+    });
+
+}  // namespace
+}  // namespace uringsim
