@@ -14,13 +14,15 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_explore());
   commands.push_back(make_replay());
   commands.push_back(make_validate());
+  commands.push_back(make_conform());
+  commands.push_back(make_diff());
   commands.push_back(make_list());
   commands.push_back(make_bench());
   return commands;
 }
 
 bool is_planned_command(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 3> planned{"conform", "diff", "exec"};
+  constexpr std::array<std::string_view, 1> planned{"exec"};
   return std::find(planned.begin(), planned.end(), name) != planned.end();
 }
 

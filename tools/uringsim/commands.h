@@ -15,6 +15,8 @@ namespace uringsim::tools {
 [[nodiscard]] std::unique_ptr<Command> make_explore();
 [[nodiscard]] std::unique_ptr<Command> make_replay();
 [[nodiscard]] std::unique_ptr<Command> make_validate();
+[[nodiscard]] std::unique_ptr<Command> make_conform();
+[[nodiscard]] std::unique_ptr<Command> make_diff();
 [[nodiscard]] std::unique_ptr<Command> make_list();
 [[nodiscard]] std::unique_ptr<Command> make_bench();
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/tape/model_player.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "kernel_model/core/signal.h"
+#include "kernel_model/trace/trace.h"
+#include "kernel_model/versions/versions.h"
+#include "sim/fiber/timed_machine.h"
+#include "sim/tape/interpreter.h"
+#include "sim/tape/model_system.h"
+#include "sim/world/world.h"
+
+namespace uringsim::sim::tape {
+
+namespace {
+
+constexpr u64 kMillisecond = 1'000'000;
+constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
+constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to giving the process up
+constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
+constexpr unsigned kProcessors = 2;             // as the machines that were recorded
+
+/// Passes the kernel's events on as lines of text.
+class TraceLines final : public kernel::TraceSink {
+ public:
+  explicit TraceLines(const LineWriter& out) : out_(out) {}
+  void event(const kernel::TraceEvent& event) noexcept override {
+    const auto& v = event.values;
+    const std::string text = fmt::format(fmt::runtime(kernel::event_format(event.kind)), v[0], v[1], v[2], v[3], v[4], v[5]);
+    out_.write(trace_line(fmt::format("{:>12.3f} ms  task {:<3} {}: {}", static_cast<double>(event.time - kStart) / 1e6,
+                                      event.task, kernel::event_name(event.kind), text)));
+  }
+
+ private:
+  const LineWriter& out_;
+};
+
+/// The program of the simulated process.
+void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
+  ModelSystem system;
+  Interpreter player(system);
+  try {
+    system.prepare();
+    for (const Step& step : tape.steps) {
+      out.write(out_line(player.play(step.body)));
+      done++;
+    }
+    player.finish();
+    out.write(end_line("exit"));
+  } catch (const std::exception& e) {
+    out.write(end_line({{"error", e.what()}}));
+  }
+}
+
+/// In the child: one world, one process, one tape.
+void play_in_world(const Tape& tape, const ModelOptions& options, const LineWriter& out) {
+  TraceLines lines(out);
+  Arena arena;
+  TimedOptions timed;
+  timed.cpus = kProcessors;
+  timed.start = kStart;
+  TimedMachine machine(arena, timed);
+  WorldOptions world_options;
+  world_options.kernel = kernel::find_profile(options.kernel);
+  if (options.with_trace) world_options.trace = &lines;
+  World world(machine, world_options);
+
+  size_t done = 0;
+  kernel::task_struct* const leader = world.add_process({"tape", 0, -1}, [&] { play_steps(tape, out, done); });
+  u64 limit = kStart + tape.limit_ms * kMillisecond;
+  RunResult result = machine.run(world.tasks(), limit);
+  if (result.end == RunEnd::finished) return;
+  if (result.end == RunEnd::violation) {
+    const std::string what = machine.reports().empty() ? "violation" : machine.reports().back().what;
+    return out.write(end_line({{"error", what}}));
+  }
+  // The alarm: whoever is left now is killed, and has some time to go.
+  world.as_kernel([&] { kernel::send_sig_process(SIGKILL, leader); });
+  result = machine.run(world.tasks(), std::max(result.time, limit) + kGraceMs * kMillisecond);
+  out.write(end_line({{result.end == RunEnd::finished ? "hang" : "stuck", done}}));
+  if (options.with_trace) out.write(trace_line(result.describe()));
+}
+
+Played judge(const ChildReport& report) {
+  Played played = played_from(report.lines);
+  if (report.timed_out)
+    played.end = {{"error", fmt::format("the model did not come to an end within {} s", kWallLimitMs / 1000)}};
+  else if (report.signal)
+    played.end = {{"error", fmt::format("the model was ended by signal {}", report.signal)}};
+  else if (played.end.is_null())
+    played.end = {{"error", "the tape's process ended by itself"}};
+  return played;
+}
+
+}  // namespace
+
+std::vector<std::string> modelled_kernels() {
+  std::vector<std::string> names;
+  for (const kernel::io_uring_profile* profile : kernel::profiles)
+    if (profile->only == nullptr) names.emplace_back(profile->name);
+  return names;
+}
+
+void play_on_model(const std::vector<const Tape*>& tapes, const ModelOptions& options,
+                   const std::function<void(size_t, Played)>& done, const std::function<bool()>& stop) {
+  size_t at = 0;
+  run_children(
+      options.parallel,
+      [&](ChildJob& job) {
+        if (at == tapes.size()) return false;
+        const size_t index = at++;
+        const Tape& tape = *tapes[index];
+        job.limit_ms = kWallLimitMs;
+        job.run = [&tape, &options](const LineWriter& out) { play_in_world(tape, options, out); };
+        job.finish = [&done, index](const ChildReport& report) { done(index, judge(report)); };
+        return true;
+      },
+      stop);
+}
+
+}  // namespace uringsim::sim::tape

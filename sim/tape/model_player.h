@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Plays tapes on the model: a fresh world and a fresh process in it for each, on the timed engine.
+//
+// Time is virtual: waits and sleeps cost nothing real, and a call that never returns is known by the world's coming to rest or by
+// the tape's time being over. What the alarm and SIGKILL do to a process on a real machine is done then: a process that goes
+// away hung, one that does not is stuck. Each world is built in a forked child, so that a fault of the model costs one tape.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/tape/played.h"
+#include "sim/tape/tape.h"
+
+namespace uringsim::sim::tape {
+
+struct ModelOptions {
+  std::string kernel;       ///< "v5.4": one of modelled_kernels()
+  unsigned parallel = 1;    ///< processes
+  bool with_trace = false;  ///< fills Played::traces
+};
+
+/// The kernels this build has a profile of, oldest first.
+[[nodiscard]] std::vector<std::string> modelled_kernels();
+
+/// Plays every tape and calls done(index, answers), in any order. Stops early when stop() says so.
+void play_on_model(const std::vector<const Tape*>& tapes, const ModelOptions& options,
+                   const std::function<void(size_t, Played)>& done, const std::function<bool()>& stop);
+
+}  // namespace uringsim::sim::tape

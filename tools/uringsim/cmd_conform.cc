@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// uringsim conform: recordings of real kernels, replayed on the model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/nearest.h"
+#include "sim/tape/conform.h"
+#include "sim/tape/coverage.h"
+#include "sim/tape/model_player.h"
+#include "sim/tape/tape.h"
+#include "tools/uringsim/commands.h"
+#include "tools/uringsim/errno_coverage.h"
+
+namespace uringsim::tools {
+
+namespace {
+
+namespace tape = sim::tape;
+using tape::Json;
+
+tape::Recording read(const std::string& file) {
+  try {
+    return tape::read_recording(file);
+  } catch (const tape::TapeError& error) {
+    throw sim::InputError(error.what());
+  }
+}
+
+class Conform : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "conform"; }
+  [[nodiscard]] std::string about() const override { return "replays recordings of real kernels on the model"; }
+  [[nodiscard]] std::string example() const override {
+    return "uringsim conform tests/golden/v5.4.jsonl.gz --group setup,enter     # first differences, if any";
+  }
+
+  void describe(CLI::App& app) override {
+    app.add_option("RECORDING", files_, "recordings, JSON lines, may be compressed with gzip")->required();
+    app.add_option("--kernel", kernel_, "profile to run under; default: the one the recording judges");
+    app.add_option("--filter", selection_.filter, "only tapes whose name matches this glob");
+    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',');
+    app.add_option("--jobs", jobs_, "processes at a time")->check(CLI::Range(1u, 256u))->capture_default_str();
+    app.add_option("--explain", explain_, "shows this tape step by step, recorded beside modelled, with the trace");
+    app.add_flag("--coverage", coverage_, "lists what the tapes reach: opcode, flags, result");
+    app.add_flag("--json", json_, "results as JSON");
+  }
+
+  int run(Terminal& terminal) override {
+    bool differs = false;
+    Json reports = Json::array();
+    for (const std::string& file : files_) {
+      const tape::Recording recording = read(file);
+      const std::string kernel = kernel_of(recording);
+      if (!explain_.empty()) {
+        differs |= explain(terminal, recording, kernel);
+        continue;
+      }
+      const tape::Conformity result = play(terminal, recording, kernel);
+      differs |= result.count(tape::Drawer::differ) > 0;
+      if (json_)
+        reports.push_back(report(result, kernel));
+      else
+        print(terminal, result, file, kernel);
+      if (result.stopped) break;
+    }
+    if (coverage_ && !json_) print_unreached(terminal);
+    if (json_ && explain_.empty()) terminal.print((files_.size() == 1 && !reports.empty() ? reports[0] : reports).dump(1));
+    return differs ? exit_bad : exit_good;
+  }
+
+ private:
+  [[nodiscard]] std::string kernel_of(const tape::Recording& recording) const {
+    const std::vector<std::string> known = tape::modelled_kernels();
+    std::string kernel = kernel_;
+    if (kernel.empty()) {
+      if (!recording.header.is_object() || !recording.header.contains("profile"))
+        throw sim::InputError(fmt::format("{}:1: no header that names a profile; --kernel names one", recording.file));
+      kernel = recording.header["profile"];
+    }
+    if (std::find(known.begin(), known.end(), kernel) == known.end())
+      throw sim::InputError(fmt::format("conform: no profile {}; {}", sim::in_quotes(kernel),
+                                        sim::name_hint(kernel, std::vector<std::string_view>(known.begin(), known.end()))));
+    for (const tape::Tape& one : recording.tapes)
+      if (one.end.is_null())
+        throw sim::InputError(fmt::format("{}:{}: {} has no results; this is no recording", recording.file, one.line, one.name));
+    return kernel;
+  }
+
+  tape::Player player(const std::string& kernel) const {
+    return [this, kernel](const auto& tapes, const auto& done, const auto& stop) {
+      tape::play_on_model(tapes, {kernel, jobs_, !explain_.empty()}, done, stop);
+    };
+  }
+
+  tape::Conformity play(Terminal& terminal, const tape::Recording& recording, const std::string& kernel) const {
+    Progress progress(terminal, recording.file, "tapes", recording.tapes.size());
+    return tape::conform(
+        recording, selection_, tape::model_rules(), player(kernel), [&](size_t done, size_t) { progress.update(done); },
+        [&] { return terminal.stop_signal() != 0; });
+  }
+
+  static Json report(const tape::Conformity& result, const std::string& kernel) {
+    Json differences = Json::array(), left_out = Json::array();
+    for (const tape::Verdict& verdict : result.verdicts) {
+      if (verdict.difference) differences.push_back(tape::to_json(*verdict.tape, *verdict.difference));
+      if (verdict.drawer == tape::Drawer::not_applicable)
+        left_out.push_back({{"tape", verdict.tape->name}, {"reason", verdict.reason}});
+    }
+    return {{"kernel", kernel},
+            {"matched", result.count(tape::Drawer::matched)},
+            {"differ", result.count(tape::Drawer::differ)},
+            {"not_applicable", result.count(tape::Drawer::not_applicable)},
+            {"no_result", result.count(tape::Drawer::no_result)},
+            {"differences", std::move(differences)},
+            {"left_out", std::move(left_out)}};
+  }
+
+  void print(Terminal& terminal, const tape::Conformity& result, const std::string& file, const std::string& kernel) const {
+    for (const tape::Verdict& verdict : result.verdicts) {
+      if (verdict.difference)
+        terminal.print(terminal.styled("bad", "differs ") + tape::describe(*verdict.tape, *verdict.difference));
+      if (verdict.drawer == tape::Drawer::not_applicable)
+        terminal.print("not applicable " + verdict.tape->name + ": " + verdict.reason);
+    }
+    if (coverage_) print_coverage(terminal, result, kernel);
+    print_groups(terminal, result);
+    terminal.print(fmt::format("{} on {}: {} matched, {} differ, {} not applicable, {} without result", file, kernel,
+                               result.count(tape::Drawer::matched), result.count(tape::Drawer::differ),
+                               result.count(tape::Drawer::not_applicable), result.count(tape::Drawer::no_result)));
+  }
+
+  /// Matched of played, for every group that is not whole.
+  static void print_groups(Terminal& terminal, const tape::Conformity& result) {
+    std::map<std::string, std::pair<size_t, size_t>> groups;
+    for (const tape::Verdict& verdict : result.verdicts) {
+      if (verdict.drawer != tape::Drawer::matched && verdict.drawer != tape::Drawer::differ) continue;
+      groups[verdict.tape->group].first += verdict.drawer == tape::Drawer::matched;
+      groups[verdict.tape->group].second++;
+    }
+    for (const auto& [group, count] : groups)
+      if (count.first != count.second)
+        terminal.print(fmt::format("  {:<10} {:>4} of {:>4} match", group, count.first, count.second));
+  }
+
+  static void print_coverage(Terminal& terminal, const tape::Conformity& result, const std::string& kernel) {
+    tape::Coverage coverage;
+    for (const tape::Verdict& verdict : result.verdicts) coverage.add(*verdict.tape, verdict.played);
+    terminal.print(fmt::format("coverage under {}: opcode or call, flags, result, times seen", kernel));
+    for (const auto& [key, times] : coverage.seen())
+      terminal.print(fmt::format("  {:<18} {:<34} {:<14} {}", std::get<0>(key), std::get<1>(key), std::get<2>(key), times));
+  }
+
+  /// The errno returns of the model that nothing reached since the counters were last empty: these tapes, and the tests before.
+  static void print_unreached(Terminal& terminal) {
+    if (!counts_lines()) {
+      terminal.print("errno returns that nothing reaches are told by a build that counts: cmake --preset coverage");
+      return;
+    }
+    const std::vector<ErrnoLine> lines = unreached_errno_lines();
+    for (const ErrnoLine& line : lines) terminal.print(fmt::format("not reached {}:{}: {}", line.file, line.line, line.text));
+    terminal.print(fmt::format("{} errno returns of kernel_model/ not reached", lines.size()));
+  }
+
+  /// Plays one tape and shows every step with both answers. Returns whether they differ.
+  bool explain(Terminal& terminal, const tape::Recording& recording, const std::string& kernel) const {
+    const auto found =
+        std::find_if(recording.tapes.begin(), recording.tapes.end(), [&](const tape::Tape& t) { return t.name == explain_; });
+    if (found == recording.tapes.end()) {
+      std::vector<std::string_view> names;
+      for (const tape::Tape& one : recording.tapes) names.push_back(one.name);
+      throw sim::InputError(
+          fmt::format("{}: no tape {}; {}", recording.file, sim::in_quotes(explain_), sim::name_hint(explain_, names)));
+    }
+    tape::Played played;
+    player(kernel)(
+        {&*found}, [&](size_t, tape::Played answers) { played = std::move(answers); },
+        [&] { return terminal.stop_signal() != 0; });
+    const auto difference = found->without_result() ? std::nullopt : tape::first_difference(*found, played);
+    for (size_t i = 0; i < found->steps.size(); i++) {
+      const tape::Step& step = found->steps[i];
+      const bool first = difference && difference->step == i;
+      terminal.print(fmt::format("{} {:>3} {}", first ? terminal.styled("bad", ">") : " ", i, step.body.dump()));
+      if (i < played.traces.size())
+        for (const std::string& line : played.traces[i]) terminal.print(terminal.styled("dim", "        | " + line));
+      if (!step.out.is_null()) terminal.print("        recorded " + step.out.dump());
+      if (i < played.outs.size() && !played.outs[i].is_null() && played.outs[i] != step.out)
+        terminal.print("        modelled " + played.outs[i].dump());
+    }
+    terminal.print(fmt::format("end: recorded {}, modelled {}", found->end.dump(), played.end.dump()));
+    if (difference) terminal.print(terminal.styled("bad", "first difference: ") + tape::describe(*found, *difference));
+    return difference.has_value();
+  }
+
+  std::vector<std::string> files_;
+  std::string kernel_, explain_;
+  tape::Selection selection_;
+  unsigned jobs_ = 1;
+  bool coverage_ = false, json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_conform() { return std::make_unique<Conform>(); }
+
+}  // namespace uringsim::tools

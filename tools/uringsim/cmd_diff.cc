@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// uringsim diff: the same tapes on the running kernel and on the model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "sim/scenario/input_error.h"
+#include "sim/scenario/nearest.h"
+#include "sim/tape/conform.h"
+#include "sim/tape/generate.h"
+#include "sim/tape/host_player.h"
+#include "sim/tape/model_player.h"
+#include "sim/tape/shrink.h"
+#include "sim/tape/unchanged.h"
+#include "tools/uringsim/commands.h"
+
+namespace uringsim::tools {
+
+namespace {
+
+namespace tape = sim::tape;
+using tape::Json;
+
+/// "v6.18" of "6.18.44".
+std::string profile_of_release(const std::string& release) {
+  const size_t dot = release.find('.');
+  return "v" + release.substr(0, release.find('.', dot + 1));
+}
+
+/// Writes a file whole or not at all.
+class WholeFile {
+ public:
+  explicit WholeFile(std::string path) : path_(std::move(path)), part_(path_ + ".part"), file_(std::fopen(part_.c_str(), "w")) {
+    if (!file_) fail();
+  }
+  ~WholeFile() {
+    if (!file_) return;
+    std::fclose(file_);
+    std::remove(part_.c_str());
+  }
+  WholeFile(const WholeFile&) = delete;
+  WholeFile& operator=(const WholeFile&) = delete;
+  void line(const Json& json) {
+    const std::string text = json.dump() + "\n";
+    if (std::fwrite(text.data(), 1, text.size(), file_) != text.size()) fail();
+  }
+  void finish() {
+    const int closed = std::fclose(file_);
+    file_ = nullptr;
+    if (closed != 0 || std::rename(part_.c_str(), path_.c_str()) != 0) {
+      std::remove(part_.c_str());
+      fail();
+    }
+  }
+
+ private:
+  [[noreturn]] void fail() const { throw sim::InputError(fmt::format("diff: {}: {}", path_, std::strerror(errno))); }
+  std::string path_, part_;
+  std::FILE* file_;
+};
+
+class Diff : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "diff"; }
+  [[nodiscard]] std::string about() const override { return "plays tapes on the running kernel and on the model, and compares"; }
+  [[nodiscard]] std::string example() const override {
+    return "uringsim diff --kernel v5.4 --fuzz 1000 --seed 1     # random tapes; a difference is shrunk";
+  }
+
+  void describe(CLI::App& app) override {
+    app.add_option("TAPES", files_, "tapes or recordings, JSON lines, may be compressed with gzip; results in them are not used");
+    app.add_option("--kernel", kernel_, "profile of the model; default: the running release's, else the newest");
+    app.add_option("--record", record_, "only writes what the running kernel answers, as a recording");
+    app.add_option("--fuzz", fuzz_, "makes this many random tapes");
+    app.add_option("--seed", seed_, "of the random tapes")->capture_default_str();
+    app.add_option("--filter", selection_.filter, "only tapes whose name matches this glob");
+    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',');
+    app.add_option("--jobs", jobs_, "processes at a time")->check(CLI::Range(1u, 256u))->capture_default_str();
+    app.add_option("--directory", directory_, "where the tapes' files are made, and removed again")->capture_default_str();
+    app.add_flag("--json", json_, "results as JSON");
+  }
+
+  int run(Terminal& terminal) override {
+    if (files_.empty() == (fuzz_ == 0)) throw sim::InputError("diff: name files of tapes, or --fuzz N for random ones");
+    if (!record_.empty() && files_.size() != 1) throw sim::InputError("diff: --record takes one file of tapes");
+    std::string why;
+    if (!tape::host_has_io_uring(why)) {
+      terminal.error("diff: the running kernel has no io_uring: " + why);
+      return exit_usage;
+    }
+    std::vector<tape::Recording> inputs = read_inputs();
+    if (!record_.empty()) return record(terminal, inputs.front());
+    choose_kernel();
+    Json reports = Json::array();
+    bool differs = false;
+    for (const tape::Recording& input : inputs) {
+      const Outcome outcome = compare(terminal, input);
+      differs |= !outcome.differences.empty();
+      if (json_)
+        reports.push_back(report(outcome));
+      else
+        print(terminal, input, outcome);
+      if (terminal.stop_signal() != 0) break;
+    }
+    if (json_) terminal.print((reports.size() == 1 ? reports[0] : reports).dump(1));
+    return differs ? exit_bad : exit_good;
+  }
+
+ private:
+  struct Found {
+    tape::Tape tape;
+    tape::Difference difference;
+    tape::Tape shortest;
+  };
+  struct Outcome {
+    size_t matched = 0, no_result = 0;
+    std::vector<Found> differences;
+    std::vector<std::pair<std::string, std::string>> left_out;  ///< name and reason
+    std::map<size_t, size_t> excused;                           ///< row, tapes
+  };
+
+  std::vector<tape::Recording> read_inputs() {
+    std::vector<tape::Recording> inputs;
+    for (const std::string& file : files_) {
+      try {
+        inputs.push_back(tape::read_recording(file));
+      } catch (const tape::TapeError& error) {
+        throw sim::InputError(error.what());
+      }
+    }
+    if (fuzz_ == 0) return inputs;
+    tape::Recording random;
+    random.file = fmt::format("{} random tapes of seed {}", fuzz_, seed_);
+    for (u64 i = 0; i < fuzz_; i++) random.tapes.push_back(tape::random_tape(seed_, i));
+    inputs.push_back(std::move(random));
+    return inputs;
+  }
+
+  void choose_kernel() {
+    const std::vector<std::string> known = tape::modelled_kernels();
+    const std::string running = profile_of_release(tape::host_release());
+    if (kernel_.empty()) kernel_ = std::find(known.begin(), known.end(), running) != known.end() ? running : known.back();
+    if (std::find(known.begin(), known.end(), kernel_) == known.end())
+      throw sim::InputError(fmt::format("diff: no profile {}; {}", sim::in_quotes(kernel_),
+                                        sim::name_hint(kernel_, std::vector<std::string_view>(known.begin(), known.end()))));
+    same_release_ = kernel_ == running;
+  }
+
+  [[nodiscard]] tape::HostOptions host_options() const {
+    // Random tapes have nothing that a worker does: there is nothing to let settle.
+    return {directory_, fuzz_ != 0 ? 0 : tape::HostOptions{}.settle_us, jobs_};
+  }
+
+  /// Plays on the running kernel and writes the answers. If the input has answers of the same release, says where they differ.
+  int record(Terminal& terminal, const tape::Recording& input) {
+    std::vector<const tape::Tape*> tapes;
+    std::vector<std::pair<std::string, std::string>> left_out;
+    for (const tape::Tape& one : input.tapes) {
+      if (!selection_.takes(one)) continue;
+      if (one.without_result())
+        left_out.emplace_back(one.name, "took the recorded kernel down");
+      else if (auto reason = tape::not_applicable(one, tape::host_rules()))
+        left_out.emplace_back(one.name, *reason);
+      else
+        tapes.push_back(&one);
+    }
+    WholeFile out(record_);
+    out.line(tape::host_header(directory_));
+    std::vector<tape::Played> played(tapes.size());
+    size_t done = 0;
+    Progress progress(terminal, input.file, "tapes", tapes.size());
+    tape::play_on_host(
+        tapes, host_options(), [&](size_t i, tape::Played answers) { played[i] = std::move(answers), progress.update(++done); },
+        [&] { return terminal.stop_signal() != 0; });
+    if (terminal.stop_signal() != 0) return exit_bad;
+    for (size_t i = 0; i < tapes.size(); i++) out.line(tape::to_json(tape::with_answers(*tapes[i], played[i])));
+    out.finish();
+    for (const auto& [name, reason] : left_out) terminal.print(fmt::format("left out {}: {}", name, reason));
+    terminal.print(fmt::format("{}: {} tapes recorded on {}", record_, tapes.size(), tape::host_release()));
+    compare_with_input(terminal, input, tapes, played);
+    return exit_good;
+  }
+
+  static void compare_with_input(Terminal& terminal, const tape::Recording& input, const std::vector<const tape::Tape*>& tapes,
+                                 const std::vector<tape::Played>& played) {
+    const std::string recorded = input.header.is_object() ? input.header.value("release", "") : "";
+    if (recorded.compare(0, tape::host_release().size(), tape::host_release()) != 0) return;
+    size_t differ = 0;
+    for (size_t i = 0; i < tapes.size(); i++)
+      if (const auto difference = tape::first_difference(*tapes[i], played[i])) {
+        differ++;
+        terminal.print("other than recorded: " + tape::describe(*tapes[i], *difference));
+      }
+    terminal.print(
+        fmt::format("against {} of the same release: {} as recorded, {} not", input.file, tapes.size() - differ, differ));
+  }
+
+  std::vector<tape::Played> play(const std::vector<const tape::Tape*>& tapes, bool on_model, Terminal& terminal) const {
+    std::vector<tape::Played> played(tapes.size());
+    size_t done = 0;
+    Progress progress(terminal, on_model ? "model" : "running kernel", "tapes", tapes.size());
+    const auto take = [&](size_t i, tape::Played answers) { played[i] = std::move(answers), progress.update(++done); };
+    const auto stop = [&] { return terminal.stop_signal() != 0; };
+    if (on_model)
+      tape::play_on_model(tapes, {kernel_, jobs_, false}, take, stop);
+    else
+      tape::play_on_host(tapes, host_options(), take, stop);
+    return played;
+  }
+
+  Outcome compare(Terminal& terminal, const tape::Recording& input) const {
+    Outcome outcome;
+    std::vector<const tape::Tape*> tapes;
+    for (const tape::Tape& one : input.tapes) {
+      if (!selection_.takes(one)) continue;
+      if (one.without_result())
+        outcome.no_result++;
+      else if (auto reason = why_not(one))
+        outcome.left_out.emplace_back(one.name, *reason);
+      else
+        tapes.push_back(&one);
+    }
+    const std::vector<tape::Played> host = play(tapes, false, terminal), model = play(tapes, true, terminal);
+    if (terminal.stop_signal() != 0) return outcome;
+    for (size_t i = 0; i < tapes.size(); i++) {
+      const auto difference = tape::first_difference(tape::with_answers(*tapes[i], host[i]), model[i]);
+      if (!difference) {
+        outcome.matched++;
+      } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(*tapes[i], *difference, kernel_)) {
+        outcome.excused[*row]++;
+      } else {
+        Found found{*tapes[i], *difference, *tapes[i]};
+        if (outcome.differences.size() < kShrunk) found.shortest = shortest(*tapes[i], terminal);
+        outcome.differences.push_back(std::move(found));
+      }
+    }
+    return outcome;
+  }
+
+  [[nodiscard]] std::optional<std::string> why_not(const tape::Tape& one) const {
+    if (auto reason = tape::not_applicable(one, tape::host_rules())) return reason;
+    if (auto reason = tape::not_applicable(one, tape::model_rules())) return reason;
+    if (same_release_ || tape::unchanged(one, kernel_)) return std::nullopt;
+    return fmt::format("its group is not known to mean the same in {} and {}", kernel_, tape::host_release());
+  }
+
+  tape::Tape shortest(const tape::Tape& one, Terminal& terminal) const {
+    const auto differs = [&](const tape::Tape& candidate) {
+      if (terminal.stop_signal() != 0) return false;
+      std::optional<tape::Played> host, model;
+      const auto never = [] { return false; };
+      tape::play_on_host(
+          {&candidate}, host_options(), [&](size_t, tape::Played p) { host = std::move(p); }, never);
+      tape::play_on_model(
+          {&candidate}, {kernel_, 1, false}, [&](size_t, tape::Played p) { model = std::move(p); }, never);
+      const auto difference = tape::first_difference(tape::with_answers(candidate, *host), *model);
+      return difference && (same_release_ || !tape::excuse_for(candidate, *difference, kernel_));
+    };
+    return tape::shrink(one, differs);
+  }
+
+  [[nodiscard]] Json report(const Outcome& outcome) const {
+    Json differences = Json::array(), left_out = Json::array(), excused = Json::array();
+    for (const Found& found : outcome.differences) {
+      differences.push_back(tape::to_json(found.tape, found.difference));
+      differences.back()["shortest"] = tape::to_json(found.shortest);
+    }
+    for (const auto& [name, reason] : outcome.left_out) left_out.push_back({{"tape", name}, {"reason", reason}});
+    size_t excused_tapes = 0;
+    for (const auto& [row, count] : outcome.excused) {
+      excused.push_back({{"row", row}, {"change", tape::excuses()[row].change}, {"tapes", count}});
+      excused_tapes += count;
+    }
+    return {{"kernel", kernel_},
+            {"running", tape::host_release()},
+            {"matched", outcome.matched},
+            {"differ", outcome.differences.size()},
+            {"excused_tapes", excused_tapes},
+            {"not_applicable", outcome.left_out.size()},
+            {"no_result", outcome.no_result},
+            {"differences", std::move(differences)},
+            {"excused", std::move(excused)},
+            {"left_out", std::move(left_out)}};
+  }
+
+  void print(Terminal& terminal, const tape::Recording& input, const Outcome& outcome) const {
+    if (!same_release_)
+      terminal.print(fmt::format(
+          "the running kernel is {}, which has no part in profile {}: only groups that did not change between them are "
+          "compared",
+          tape::host_release(), kernel_));
+    for (const Found& found : outcome.differences) {
+      terminal.print(terminal.styled("bad", "differs ") + tape::describe(found.tape, found.difference));
+      terminal.print("  " + tape::to_json(found.shortest).dump());
+    }
+    size_t excused = 0;
+    for (const auto& [row, count] : outcome.excused) {
+      const tape::Excuse& excuse = tape::excuses()[row];
+      terminal.print(fmt::format("excused {:>5} tapes: {} of {}, {} ({}): {}", count, excuse.call, excuse.arguments,
+                                 excuse.function, excuse.release, excuse.change));
+      excused += count;
+    }
+    for (const auto& [name, reason] : outcome.left_out)
+      if (same_release_) terminal.print(fmt::format("not applicable {}: {}", name, reason));
+    terminal.print(fmt::format("{}: {} matched, {} differ, {} excused, {} not applicable, {} without result", input.file,
+                               outcome.matched, outcome.differences.size(), excused, outcome.left_out.size(), outcome.no_result));
+  }
+
+  static constexpr size_t kShrunk = 5;  // the first few are shrunk; the others likely have the same cause
+
+  std::vector<std::string> files_;
+  std::string kernel_, record_, directory_ = "/tmp";
+  u64 fuzz_ = 0, seed_ = 1;
+  tape::Selection selection_;
+  unsigned jobs_ = 1;
+  bool json_ = false, same_release_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_diff() { return std::make_unique<Diff>(); }
+
+}  // namespace uringsim::tools

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which errno returns of the kernel model were never reached, from the counters of a build that counts.
+//
+// A build with -DURINGSIM_COVERAGE=ON (preset "coverage") counts every line of kernel_model/ that is executed, in files beside
+// its objects. Whatever was run since then, tests and tapes alike, adds to the same files; gcov turns them into lines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel_model/arch/types.h"
+
+namespace uringsim::tools {
+
+/// A line of kernel_model/ that gives back an errno and was never executed.
+struct ErrnoLine {
+  std::string file;  ///< from the root of the source tree
+  u32 line = 0;
+  std::string text;
+};
+
+/// True if this build counts.
+[[nodiscard]] bool counts_lines() noexcept;
+
+/// All such lines, by file and line. Throws std::runtime_error where gcov cannot be run.
+[[nodiscard]] std::vector<ErrnoLine> unreached_errno_lines();
+
+}  // namespace uringsim::tools
