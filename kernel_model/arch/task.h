@@ -22,6 +22,7 @@ enum class Access : u8 {
 struct Task {
   Access access = Access::direct;
   bool in_interrupt = false;  ///< runs in interrupt context: must not sleep
+  bool in_kernel = false;     ///< is inside a system call: under voluntary preemption it gives way only where it asks
   u32 id = 0;                 ///< small, stable, in order of creation; never an address
   Machine* machine = nullptr;
   u64 clock = 0;           ///< counted: nanoseconds

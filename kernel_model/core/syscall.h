@@ -3,7 +3,7 @@
 //
 //     s64 ret = system_call([&]() noexcept { return io_uring_enter(fd, to_submit, ...); });
 //
-// Entry and exit cost Cost::syscall. On the way back the task gives way if it is asked to, handles its signals (which may end
+// Entry and exit cost Cost::syscall. In between a task is preempted only where it asks (in_kernel). On the way back the task gives way if it is asked to, handles its signals (which may end
 // it, or make the call once more) and runs its task_work. A system call is a compiler barrier for the application and, unlike
 // on real processors, promises no ordering: what the kernel orders, it orders by name.
 #pragma once
@@ -12,7 +12,10 @@
 
 namespace uringsim::kernel {
 
-inline void syscall_enter() noexcept { arch::machine().charge(arch::Cost::syscall, 1); }
+inline void syscall_enter() noexcept {
+  current()->in_kernel = true;
+  arch::machine().charge(arch::Cost::syscall, 1);
+}
 
 namespace detail {
 /// Something is to be done before the task goes back. Models exit_to_usermode_loop().
@@ -22,9 +25,11 @@ s64 exit_to_usermode_loop(s64 ret, bool* restart) noexcept;
 /// What the application gets, or *restart: the call is to be made again. May not return.
 inline s64 syscall_exit(s64 ret, bool* restart) noexcept {
   *restart = false;
-  if ((READ_ONCE(current()->thread_flags) & (TIF_SIGPENDING | TIF_NOTIFY_RESUME)) == 0 && !need_resched()) [[likely]]
-    return ret;
-  return detail::exit_to_usermode_loop(ret, restart);
+  task_struct* const task = current();
+  if ((READ_ONCE(task->thread_flags) & (TIF_SIGPENDING | TIF_NOTIFY_RESUME)) != 0 || need_resched()) [[unlikely]]
+    ret = detail::exit_to_usermode_loop(ret, restart);
+  task->in_kernel = false;
+  return ret;
 }
 
 /// Runs one system call: `body` returns a value or -errno.

@@ -11,8 +11,9 @@
 // Processors. Each has a queue of tasks that could run, ordered by running time (a small CFS: virtual running time, a sleeper
 // is credited one slice at most, a waking task preempts one that is more than `wakeup_granularity` ahead). A task without
 // affinity goes to its last processor if idle, else to the lowest idle one; an idle processor takes from the longest queue.
-// Application tasks are preempted at any operation, kernel threads only where they ask (need_resched, yield, schedule), as
-// under voluntary preemption; `preempt_kernel` preempts both anywhere. The holder of a spinlock is never preempted.
+// Application tasks are preempted at any operation, kernel threads and tasks inside a system call only where they ask
+// (need_resched, yield, schedule), as under voluntary preemption; `preempt_kernel` preempts both anywhere. The holder of a
+// spinlock is never preempted.
 //
 // Interrupts and timers run in an interrupt context of their own beside each processor, which stops the processor's task
 // meanwhile and is charged to it as interrupt time. One that finds a spinlock taken waits while the tasks go on: what a

@@ -141,7 +141,8 @@ void TimedMachine::fill(TimedProcessor& idle) noexcept {
 }
 
 bool TimedMachine::may_be_preempted(const TimedTask& task) const noexcept {
-  return task.spin_depth == 0 && (!task.kernel_thread || options_.preempt_kernel || processors_[task.cpu].migrate);
+  const bool asks = task.kernel_thread || task.task->in_kernel;
+  return task.spin_depth == 0 && (!asks || options_.preempt_kernel || processors_[task.cpu].migrate);
 }
 
 /// The running `task` makes room for the next one in its processor's queue, if there is one.

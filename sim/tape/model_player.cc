@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "kernel_model/arch/cost.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/trace/trace.h"
 #include "kernel_model/versions/versions.h"
@@ -21,6 +22,7 @@ constexpr u64 kMillisecond = 1'000'000;
 constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
 constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to giving the process up
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
+constexpr u64 kStepCost = 4;                    // system calls' worth of time from one step to the next: the recorder writes its answer to a pipe
 constexpr unsigned kProcessors = 2;             // as the machines that were recorded
 
 /// Passes the kernel's events on as lines of text.
@@ -47,6 +49,7 @@ void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
     for (const Step& step : tape.steps) {
       out.write(out_line(player.play(step.body)));
       done++;
+      arch::charge(arch::Cost::syscall, kStepCost);
     }
     player.finish();
     out.write(end_line("exit"));
