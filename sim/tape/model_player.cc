@@ -80,11 +80,12 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
     const std::string what = machine.reports().empty() ? "violation" : machine.reports().back().what;
     return out.write(end_line({{"error", what}}));
   }
+  if (options.with_trace) out.write(trace_line("time is over\n" + result.describe()));
   // The alarm: whoever is left now is killed, and has some time to go.
   world.as_kernel([&] { kernel::send_sig_process(SIGKILL, leader); });
   result = machine.run(world.tasks(), std::max(result.time, limit) + kGraceMs * kMillisecond);
   out.write(end_line({{result.end == RunEnd::finished ? "hang" : "stuck", done}}));
-  if (options.with_trace) out.write(trace_line(result.describe()));
+  if (options.with_trace) out.write(trace_line("after SIGKILL\n" + result.describe()));
 }
 
 Played judge(const ChildReport& report) {

@@ -190,6 +190,8 @@ class Conform : public Command {
       if (i < played.outs.size() && !played.outs[i].is_null() && played.outs[i] != step.out)
         terminal.print("        modelled " + played.outs[i].dump());
     }
+    for (size_t i = found->steps.size(); i < played.traces.size(); i++)
+      for (const std::string& line : played.traces[i]) terminal.print(terminal.styled("dim", "        | " + line));
     terminal.print(fmt::format("end: recorded {}, modelled {}", found->end.dump(), played.end.dump()));
     if (difference) terminal.print(terminal.styled("bad", "first difference: ") + tape::describe(*found, *difference));
     return difference.has_value();
