@@ -26,7 +26,9 @@ void hrtimer_start(hrtimer* timer, ktime_t time, hrtimer_mode mode) noexcept {
   ktime_t expires = time;
   if (mode == HRTIMER_MODE_REL) {
     const ktime_t now = ktime_get();
-    expires = time > KTIME_MAX - now ? KTIME_MAX : now + time;  // ktime_add_safe()
+    // ktime_add_safe(): what does not come out larger than both is never, a negative time included.
+    const ktime_t sum = static_cast<ktime_t>(static_cast<u64>(now) + static_cast<u64>(time));
+    expires = sum < 0 || sum < time || sum < now ? KTIME_MAX : sum;
   }
   timer->expires = expires < 0 ? 0 : expires;
   arch::machine().timer_start(timer->timer, static_cast<u64>(timer->expires));

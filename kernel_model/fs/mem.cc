@@ -37,11 +37,6 @@ s64 null_lseek(file* file, s64, int) { return file->f_pos = 0; }
 
 s64 mmap_zero(file*, mm_struct* mm, u64 bytes, int prot, u64) { return mmap_anonymous(mm, bytes, prot, true); }
 
-int open_nowait(inode*, file* file) {
-  file->f_mode |= FMODE_NOWAIT;
-  return 0;
-}
-
 }  // namespace
 
 const file_operations null_fops = {
@@ -51,7 +46,6 @@ const file_operations null_fops = {
     .write_iter = write_iter_null,
     .read = read_null,
     .write = write_null,
-    .open = open_nowait,
 };
 
 const file_operations zero_fops = {
@@ -61,7 +55,6 @@ const file_operations zero_fops = {
     .write_iter = write_iter_null,
     .write = write_null,
     .mmap = mmap_zero,
-    .open = open_nowait,
 };
 
 }  // namespace uringsim::kernel

@@ -28,8 +28,25 @@ void io_ring_drop_ctx_refs(io_ring_ctx* ctx, unsigned refs) noexcept {
   if (wake && waitqueue_active(&ctx->wait)) wake_up(&ctx->wait);
 }
 
+namespace {
+
+// A cancelled poll goes to a worker without ever leaving the ring's list of queued work, where 5.4 finds its freed memory when
+// the ring goes: io_cancel_async_work() then unlinks it, and nobody notices.
+// Divergence: it leaves the list before its memory is freed.
+void io_task_list_forget(io_ring_ctx* ctx, io_kiocb* req) noexcept {
+  if (!req->task_list_initialised || list_empty(&req->task_list)) return;
+  unsigned long flags = 0;
+  spin_lock_irqsave(&ctx->task_lock, flags);
+  list_del_init(&req->task_list);
+  shared_list_changed(&ctx->task_list, -1);
+  spin_unlock_irqrestore(&ctx->task_lock, flags);
+}
+
+}  // namespace
+
 void __io_free_req(io_kiocb* req) noexcept {
   io_ring_ctx* const ctx = req->ctx;
+  io_task_list_forget(ctx, req);
   if (req->file_ != nullptr && (req->flags & REQ_F_FIXED_FILE) == 0) fput(req->file_);
   ctx->kernel_->trace(EventKind::request_free, ctx->id, req->id);
   kfree(req);
