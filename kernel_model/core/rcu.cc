@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel_model/core/rcu.h"
 
+#include <algorithm>
+
 #include "kernel_model/core/boot.h"
 #include "kernel_model/core/completion.h"
+#include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/refcount.h"
 
 namespace uringsim::kernel {
@@ -15,15 +18,49 @@ struct rcu_state {
 
 namespace {
 
+/// Runs in the kernel right now, or would if it had a processor. Others hold no reference.
+bool runs_in_kernel(const task_struct* task) noexcept {
+  return ((task->flags & PF_KTHREAD) != 0 || task->in_kernel) && arch::machine().state(*task) == TASK_RUNNING;
+}
+
+/// A grace period begins: notes where everybody is. Lock of rcu held.
+void grace_period_begins() noexcept {
+  Kernel& k = kernel();
+  spin_lock(&k.tasklist_lock);
+  list_for_each_entry(task, &k.tasks, task_struct, tasks) {
+    task->rcu_seen = __atomic_load_n(&task->rcu_passed, __ATOMIC_RELAXED);
+  }
+  spin_unlock(&k.tasklist_lock);
+}
+
+/// Somebody has been in the kernel since it began.
+bool somebody_holds_out() noexcept {
+  Kernel& k = kernel();
+  bool found = false;
+  spin_lock(&k.tasklist_lock);
+  list_for_each_entry(task, &k.tasks, task_struct, tasks) {
+    if (runs_in_kernel(task) && __atomic_load_n(&task->rcu_passed, __ATOMIC_RELAXED) == task->rcu_seen) found = true;
+  }
+  spin_unlock(&k.tasklist_lock);
+  return found;
+}
+
 /// Runs what is due, in order, and starts the timer for the rest.
 void grace_period_over(arch::Timer* timer) noexcept {
   rcu_state* const rcu = container_of(timer, rcu_state, timer);
   const u64 now = timer->due;
+  if (somebody_holds_out()) {
+    arch::machine().timer_start(*timer, now + TICK_NSEC());  // look again at the next tick
+    return;
+  }
   list_head ready;
   spin_lock(&rcu->lock);
   while (!list_empty(&rcu->waiting) && list_first_entry(&rcu->waiting, rcu_head, link)->due <= now)
     list_move_tail(rcu->waiting.next, &ready);
-  if (!list_empty(&rcu->waiting)) arch::machine().timer_start(rcu->timer, list_first_entry(&rcu->waiting, rcu_head, link)->due);
+  if (!list_empty(&rcu->waiting)) {
+    grace_period_begins();
+    arch::machine().timer_start(rcu->timer, std::max(now + 1, list_first_entry(&rcu->waiting, rcu_head, link)->due));
+  }
   spin_unlock(&rcu->lock);
   while (!list_empty(&ready)) {
     rcu_head* const head = list_first_entry(&ready, rcu_head, link);
@@ -48,7 +85,10 @@ void call_rcu(rcu_head* head, void (*func)(rcu_head*)) noexcept {
   const bool idle = list_empty(&rcu->waiting);
   head->due = k.machine.now() + k.options.rcu_grace_ns;
   list_add_tail(&head->link, &rcu->waiting);
-  if (idle) k.machine.timer_start(rcu->timer, head->due);
+  if (idle) {
+    grace_period_begins();
+    k.machine.timer_start(rcu->timer, head->due);
+  }
   spin_unlock(&rcu->lock);
 }
 

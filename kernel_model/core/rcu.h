@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Grace periods. Models the little of include/linux/rcupdate.h that io_uring's behaviour depends on: that what call_rcu() was
-// given runs later, in softirq context, after KernelOptions::rcu_grace_ns.
+// given runs later, in softirq context, after KernelOptions::rcu_grace_ns, and not before every task that ran in the kernel when
+// the grace period began has passed a quiescent state. A kernel thread that spins without cond_resched() (5.1's SQ thread) so
+// holds up everybody who waits for a grace period, io_uring_register() first of all.
 //
 // Divergence: there are no read-side sections to wait for. Nothing here reclaims memory that a lockless reader may still look
-// at (percpu_ref keeps its whole state in one word), so a grace period is a delay and nothing else.
+// at (percpu_ref keeps its whole state in one word).
 #pragma once
 
 #include "kernel_model/core/kernel.h"

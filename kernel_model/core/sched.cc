@@ -28,6 +28,7 @@ void look_for_signals(task_struct* task) noexcept {
 /// Sleeps; false if the deadline ended it.
 bool schedule_until(u64 deadline) noexcept {
   task_struct* const task = current();
+  rcu_quiescent_state();
   look_for_signals(task);
   // Models sched_submit_work(): what was held back is what the task may be about to wait for.
   if (task->plug != nullptr && kernel().upper != nullptr && kernel().upper->flush_plug != nullptr)

@@ -67,8 +67,10 @@ struct task_struct : arch::Task {
   worker* worker_ = nullptr;            ///< of a workqueue's worker
   callback_head* task_works = nullptr;  ///< newest first; shared word, see task_work.h
   void* plug = nullptr;                 ///< struct blk_plug of the submission under way
-  void* application = nullptr;          ///< the world's own: what drives this task above the system call line
-  void* io_uring = nullptr;             ///< io_uring's own (5.10)
+  u64 rcu_passed = 0;           ///< quiescent states so far, see rcu_quiescent_state(); the hardware's atomics, not explored
+  u64 rcu_seen = 0;             ///< rcu_passed when the grace period began; rcu.cc's
+  void* application = nullptr;  ///< the world's own: what drives this task above the system call line
+  void* io_uring = nullptr;     ///< io_uring's own (5.10)
   u32 ioprio = 0;
   void (*program)(void* argument) = nullptr;  ///< what it runs, from its first wakeup on
   void* program_argument = nullptr;
@@ -124,9 +126,17 @@ inline bool wake_up_process(task_struct* task, Site site = Site::here()) noexcep
   return wake_up_state(task, TASK_NORMAL, site);
 }
 
+/// The current task is where it can hold no RCU reference: it gives its processor up, or asks whether it should, or goes back to
+/// the application. A grace period waits for one of everybody who runs in the kernel (rcu.h).
+inline void rcu_quiescent_state() noexcept {
+  u64& passed = current()->rcu_passed;
+  __atomic_store_n(&passed, passed + 1, __ATOMIC_RELAXED);
+}
+
 inline bool need_resched() noexcept { return arch::machine().need_resched(); }
 /// Gives way if asked to. The end of a pass of whatever loop it stands in: a poller that finds nothing does not unroll.
 inline void cond_resched(Site site = Site::here()) noexcept {
+  rcu_quiescent_state();
   if (arch::machine().need_resched()) arch::machine().yield();
   arch::machine().poll_pass(site);
 }

@@ -3,9 +3,10 @@
 //
 //     s64 ret = system_call([&]() noexcept { return io_uring_enter(fd, to_submit, ...); });
 //
-// Entry and exit cost Cost::syscall. In between a task is preempted only where it asks (in_kernel). On the way back the task gives way if it is asked to, handles its signals (which may end
-// it, or make the call once more) and runs its task_work. A system call is a compiler barrier for the application and, unlike
-// on real processors, promises no ordering: what the kernel orders, it orders by name.
+// Entry and exit cost Cost::syscall. In between a task is preempted only where it asks (in_kernel). On the way back the task
+// gives way if it is asked to, handles its signals (which may end it, or make the call once more) and runs its task_work. A
+// system call is a compiler barrier for the application and, unlike on real processors, promises no ordering: what the kernel
+// orders, it orders by name.
 #pragma once
 
 #include "kernel_model/core/sched.h"
@@ -28,6 +29,7 @@ inline s64 syscall_exit(s64 ret, bool* restart) noexcept {
   task_struct* const task = current();
   if ((READ_ONCE(task->thread_flags) & (TIF_SIGPENDING | TIF_NOTIFY_RESUME)) != 0 || need_resched()) [[unlikely]]
     ret = detail::exit_to_usermode_loop(ret, restart);
+  rcu_quiescent_state();
   task->in_kernel = false;
   return ret;
 }

@@ -17,10 +17,11 @@ struct io_uring_profile {
   u32 max_fixed_files = 0;
   u32 setup_flags = 0;  ///< IORING_SETUP_* it knows
   u32 enter_flags = 0;
-  u32 features = 0;     ///< IORING_FEAT_*
-  u32 sqe_flags = 0;    ///< IOSQE_* it accepts
-  u8 opcodes = 0;       ///< number of opcodes it knows
-  u8 register_ops = 0;  ///< number of register opcodes it knows
+  u32 features = 0;         ///< IORING_FEAT_*
+  u32 reserved_params = 3;  ///< last words of io_uring_params before the offsets that must be zero (features, wq_fd, resv[3])
+  u32 sqe_flags = 0;        ///< IOSQE_* it accepts
+  u8 opcodes = 0;           ///< number of opcodes it knows
+  u8 register_ops = 0;      ///< number of register opcodes it knows
   u32 sqe_bytes = 64, cqe_bytes = 16;
   bool has_creds = false;              ///< workers and the SQ thread act with the creator's credentials
   bool cancels_work_at_exit = false;   ///< io_cancel_async_work at release and in flush

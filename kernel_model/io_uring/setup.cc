@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel_model/io_uring/setup.h"
 
+#include <iterator>
+
 #include <bit>
 
 #include "kernel_model/core/jiffies.h"
@@ -173,9 +175,10 @@ long sys_io_uring_setup(u32 entries, uptr params) noexcept {
   };
   io_uring_params p;
   if (!get_user(&p, params)) return done(-EFAULT);
-  for (const u32 word : p.resv)
-    if (word != 0) return done(-EINVAL);
-  // What this release does not know, wq_fd included, is reserved and must be zero; flags it does not know are refused.
+  // What later releases gave a name to is reserved here and must be zero; flags that this release does not know are refused.
+  const u32 tail[] = {p.features, p.wq_fd, p.resv[0], p.resv[1], p.resv[2]};
+  for (u32 i = static_cast<u32>(std::size(tail)) - kernel().profile.reserved_params; i < std::size(tail); i++)
+    if (tail[i] != 0) return done(-EINVAL);
   if ((p.flags & ~kernel().profile.setup_flags) != 0) return done(-EINVAL);
 
   const int fd = io_uring_create(entries, &p);

@@ -17,6 +17,7 @@ constinit const io_uring_profile v5_1 = {
     .setup_flags = uapi::IORING_SETUP_IOPOLL | uapi::IORING_SETUP_SQPOLL | uapi::IORING_SETUP_SQ_AFF,
     .enter_flags = uapi::IORING_ENTER_GETEVENTS | uapi::IORING_ENTER_SQ_WAKEUP,
     .features = 0,
+    .reserved_params = 5,
     .sqe_flags = uapi::IOSQE_FIXED_FILE,
     .opcodes = uapi::IORING_OP_POLL_REMOVE + 1,
     .register_ops = uapi::IORING_UNREGISTER_FILES + 1,

@@ -20,6 +20,7 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .setup_flags = uapi::IORING_SETUP_IOPOLL | uapi::IORING_SETUP_SQPOLL | uapi::IORING_SETUP_SQ_AFF,
       .enter_flags = uapi::IORING_ENTER_GETEVENTS | uapi::IORING_ENTER_SQ_WAKEUP,
       .features = uapi::IORING_FEAT_SINGLE_MMAP,
+      .reserved_params = 4,
       .sqe_flags = uapi::IOSQE_FIXED_FILE | uapi::IOSQE_IO_DRAIN | uapi::IOSQE_IO_LINK,
       .opcodes = uapi::IORING_OP_TIMEOUT + 1,
       .register_ops = uapi::IORING_UNREGISTER_EVENTFD + 1,

@@ -14,9 +14,9 @@
 namespace uringsim::sim::tape {
 
 struct ApplicabilityRule {
-  std::string_view lacks;  ///< what the world does not have
-  std::string_view why;    ///< and why not
-  bool (*needed_by)(const Tape& tape);
+  std::string_view lacks;                                        ///< what the world does not have
+  std::string_view why;                                          ///< and why not
+  bool (*needed_by)(const Tape& tape, std::string_view kernel);  ///< kernel: the profile, as in "v5.4"
 };
 
 /// Rules for the model.
@@ -25,7 +25,8 @@ struct ApplicabilityRule {
 /// Rules for the running kernel, which has the hardware it has.
 [[nodiscard]] std::span<const ApplicabilityRule> host_rules() noexcept;
 
-/// Why `tape` cannot apply under `rules`, or nothing if it can.
-[[nodiscard]] std::optional<std::string> not_applicable(const Tape& tape, std::span<const ApplicabilityRule> rules);
+/// Why `tape` cannot apply under `rules` to `kernel`, or nothing if it can.
+[[nodiscard]] std::optional<std::string> not_applicable(const Tape& tape, std::span<const ApplicabilityRule> rules,
+                                                        std::string_view kernel);
 
 }  // namespace uringsim::sim::tape

@@ -19,7 +19,8 @@ size_t Conformity::count(Drawer drawer) const {
 }
 
 Conformity conform(const Recording& recording, const Selection& selection, std::span<const ApplicabilityRule> rules,
-                   const Player& player, const std::function<void(size_t, size_t)>& progress, const std::function<bool()>& stop) {
+                   std::string_view kernel, const Player& player, const std::function<void(size_t, size_t)>& progress,
+                   const std::function<bool()>& stop) {
   Conformity result;
   std::vector<const Tape*> tapes;
   std::vector<size_t> places;  // of the tapes to play, in result.verdicts
@@ -29,7 +30,7 @@ Conformity conform(const Recording& recording, const Selection& selection, std::
     verdict.tape = &tape;
     if (tape.without_result()) {
       verdict.drawer = Drawer::no_result;
-    } else if (auto reason = not_applicable(tape, rules)) {
+    } else if (auto reason = not_applicable(tape, rules, kernel)) {
       verdict.drawer = Drawer::not_applicable;
       verdict.reason = std::move(*reason);
     } else {

@@ -45,10 +45,11 @@ struct Conformity {
   [[nodiscard]] size_t count(Drawer drawer) const;
 };
 
-/// Plays the selected tapes of `recording`, which has results. `progress` (may be empty) is told how many of how many are done.
+/// Plays the selected tapes of `recording`, which has results, as tapes of `kernel` ("v5.4"). `progress` (may be empty) is told
+/// how many of how many are done.
 [[nodiscard]] Conformity conform(const Recording& recording, const Selection& selection, std::span<const ApplicabilityRule> rules,
-                                 const Player& player, const std::function<void(size_t, size_t)>& progress,
-                                 const std::function<bool()>& stop);
+                                 std::string_view kernel, const Player& player,
+                                 const std::function<void(size_t, size_t)>& progress, const std::function<bool()>& stop);
 
 /// One line a person can read: "op/nop step 4 (reap): cqes[0].res: expected -22, got 0".
 [[nodiscard]] std::string describe(const Tape& tape, const Difference& difference);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "kernel_model/arch/cost.h"
+#include "kernel_model/core/kthread.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/trace/trace.h"
 #include "kernel_model/versions/versions.h"
@@ -22,8 +23,8 @@ constexpr u64 kMillisecond = 1'000'000;
 constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
 constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to giving the process up
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
-constexpr u64 kStepCost = 4;                    // system calls' worth of time from one step to the next: the recorder writes its answer to a pipe
-constexpr unsigned kProcessors = 2;             // as the machines that were recorded
+constexpr u64 kStepCost = 4;  // system calls' worth of time from one step to the next: the recorder writes its answer to a pipe
+constexpr unsigned kProcessors = 2;  // as the machines that were recorded
 
 /// Passes the kernel's events on as lines of text.
 class TraceLines final : public kernel::TraceSink {
@@ -58,6 +59,15 @@ void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
   }
 }
 
+/// What every processor does beside all else, once a second: Linux's vmstat_update(), to name one. A loop in the kernel that
+/// goes on until somebody else wants the processor ends by it.
+int housekeeping(void*) {
+  for (;;) {
+    kernel::set_current_state(kernel::TASK_INTERRUPTIBLE);
+    kernel::schedule_timeout(kernel::kernel().options.hz);
+  }
+}
+
 /// In the child: one world, one process, one tape.
 void play_in_world(const Tape& tape, const ModelOptions& options, const LineWriter& out) {
   TraceLines lines(out);
@@ -70,6 +80,12 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   world_options.kernel = kernel::find_profile(options.kernel);
   if (options.with_trace) world_options.trace = &lines;
   World world(machine, world_options);
+
+  world.as_kernel([] {
+    for (unsigned cpu = 0; cpu < kProcessors; cpu++)
+      kernel::wake_up_process(
+          kernel::kthread_create_on_cpu(housekeeping, nullptr, cpu, fmt::format("kworker/{}:0", cpu).c_str()));
+  });
 
   size_t done = 0;
   kernel::task_struct* const leader = world.add_process({"tape", 0, -1}, [&] { play_steps(tape, out, done); });

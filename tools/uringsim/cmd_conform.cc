@@ -99,7 +99,7 @@ class Conform : public Command {
   tape::Conformity play(Terminal& terminal, const tape::Recording& recording, const std::string& kernel) const {
     Progress progress(terminal, recording.file, "tapes", recording.tapes.size());
     return tape::conform(
-        recording, selection_, tape::model_rules(), player(kernel), [&](size_t done, size_t) { progress.update(done); },
+        recording, selection_, tape::model_rules(), kernel, player(kernel), [&](size_t done, size_t) { progress.update(done); },
         [&] { return terminal.stop_signal() != 0; });
   }
 

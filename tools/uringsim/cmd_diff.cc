@@ -164,7 +164,7 @@ class Diff : public Command {
       if (!selection_.takes(one)) continue;
       if (one.without_result())
         left_out.emplace_back(one.name, "took the recorded kernel down");
-      else if (auto reason = tape::not_applicable(one, tape::host_rules()))
+      else if (auto reason = tape::not_applicable(one, tape::host_rules(), kernel_))
         left_out.emplace_back(one.name, *reason);
       else
         tapes.push_back(&one);
@@ -243,8 +243,8 @@ class Diff : public Command {
   }
 
   [[nodiscard]] std::optional<std::string> why_not(const tape::Tape& one) const {
-    if (auto reason = tape::not_applicable(one, tape::host_rules())) return reason;
-    if (auto reason = tape::not_applicable(one, tape::model_rules())) return reason;
+    if (auto reason = tape::not_applicable(one, tape::host_rules(), kernel_)) return reason;
+    if (auto reason = tape::not_applicable(one, tape::model_rules(), kernel_)) return reason;
     if (same_release_ || tape::unchanged(one, kernel_)) return std::nullopt;
     return fmt::format("its group is not known to mean the same in {} and {}", kernel_, tape::host_release());
   }

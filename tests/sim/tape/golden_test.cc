@@ -22,7 +22,7 @@ Conformity replay(const Recording& recording, const std::string& kernel, const S
   const Player player = [&](const auto& tapes, const auto& done, const auto& stop) {
     play_on_model(tapes, {kernel, 2, false}, done, stop);
   };
-  return conform(recording, selection, model_rules(), player, {}, [] { return false; });
+  return conform(recording, selection, model_rules(), kernel, player, {}, [] { return false; });
 }
 
 /// All first differences, a line each.
