@@ -29,7 +29,7 @@ TEST(DevZero, GivesZeroes) {
   });
 }
 
-TEST(Devices, UnderstandNowaitAndPipesDoNot) {
+TEST(Files, OfADiskUnderstandNowaitAndDevicesAndPipesDoNot) {
   FsWorld world;
   world.app([] {
     const auto mode = [](int fd) {
@@ -38,8 +38,8 @@ TEST(Devices, UnderstandNowaitAndPipesDoNot) {
       fput(f);
       return nowait;
     };
-    EXPECT_TRUE(mode(uopen("/dev/null", O_RDWR)));
-    EXPECT_TRUE(mode(uopen("/dev/zero", O_RDWR)));
+    EXPECT_FALSE(mode(uopen("/dev/null", O_RDWR)));
+    EXPECT_FALSE(mode(uopen("/dev/zero", O_RDWR)));
     EXPECT_TRUE(mode(uopen("/tmp/f", O_RDWR | O_CREAT)));
     EXPECT_FALSE(mode(upipe().r));
     EXPECT_FALSE(mode(static_cast<int>(call([] { return sys_memfd_create(ustr("m"), 0); }))));
