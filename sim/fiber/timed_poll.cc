@@ -75,8 +75,7 @@ void TimedMachine::skip_from(TimedTask& task) noexcept {
     const TimedProcessor& on = processors_[cpu];
     const TimedTask* const lane = on.lane();
     if (lane == nullptr) continue;
-    // Who must give way is not left alone; who must, but was never to be asked, goes on as before.
-    const u64 slice_end = on.queue == nullptr ? kNever : !on.resched ? on.slice_end : may_be_preempted(*lane) ? 0 : kNever;
+    const u64 slice_end = on.queue == nullptr ? kNever : on.resched ? 0 : on.slice_end;  // who must give way is not left alone
     common = std::min(common, slice_end);
     longest = std::max(longest, lane->poll.duration);
     lockers += lane->poll.last_locks || lane->poll.locks ? 1 : 0;

@@ -59,12 +59,13 @@ void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
   }
 }
 
-/// What every processor does beside all else, once a second: Linux's vmstat_update(), to name one. A loop in the kernel that
-/// goes on until somebody else wants the processor ends by it.
+/// What every processor does now and then beside all else, Linux's vmstat_update() to name one: a loop in the kernel that goes on
+/// until somebody else wants the processor ends by it. Seldom, because one that does not ask keeps it waiting.
 int housekeeping(void*) {
+  constexpr u64 kSeconds = 3;
   for (;;) {
     kernel::set_current_state(kernel::TASK_INTERRUPTIBLE);
-    kernel::schedule_timeout(kernel::kernel().options.hz);
+    kernel::schedule_timeout(static_cast<long>(kSeconds * kernel::kernel().options.hz));
   }
 }
 
