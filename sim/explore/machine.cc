@@ -960,6 +960,13 @@ std::string OperationalMachine::describe_access(const void* at, unsigned size, S
                      task_name(current_), site.function, site.file, site.line);
 }
 
+/// Pointers are told as arena offsets, addresses of the host not at all: equal runs are equal wherever they lie.
+u64 OperationalMachine::without_addresses(u64 value, unsigned size) const noexcept {
+  if (size != 8) return value;
+  if (arena_.contains(reinterpret_cast<const void*>(value))) return arena_.offset(reinterpret_cast<const void*>(value));
+  return value >> 40 != 0 && value >> 47 == 0 ? 0 : value;
+}
+
 void OperationalMachine::write_down(OpKind kind, u64 object, unsigned size, u64 before, u64 after, Site site,
                                     const char* barrier) noexcept {
   Step step;
@@ -975,8 +982,8 @@ void OperationalMachine::write_down(OpKind kind, u64 object, unsigned size, u64 
   step.left_out = left_out(barrier);
   step.preempts = told_preempts_;
   told_preempts_ = false;
-  step.before = before;
-  step.after = after;
+  step.before = without_addresses(before, size);
+  step.after = without_addresses(after, size);
   step.missed_task = told_missed_task_;
   step.missed_site = told_missed_site_;
   step.missed_value = told_missed_value_;

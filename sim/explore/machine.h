@@ -306,6 +306,7 @@ class OperationalMachine : public arch::Machine, private Ending {
       write_down(kind, arena_.contains(object) ? arena_.offset(object) : 0, size, before, after, site, barrier);
   }
   void write_down(OpKind kind, u64 object, unsigned size, u64 before, u64 after, arch::Site site, const char* barrier) noexcept;
+  [[nodiscard]] u64 without_addresses(u64 value, unsigned size) const noexcept;
   [[nodiscard]] const char* current_scope(const TaskRecord& task) const noexcept {
     return task.depth == 0 ? nullptr : task.scopes[(task.depth - 1) % kMaxScopes];
   }

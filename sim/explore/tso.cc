@@ -178,8 +178,8 @@ class TsoMachine final : public Ops<TsoMachine> {
     step.kind = OpKind::drain;
     step.size = static_cast<u8>(entry.size);
     step.object = arena_.offset(entry.at);
-    step.before = peek(entry.at, entry.size);
-    step.after = entry.value;
+    step.before = without_addresses(peek(entry.at, entry.size), entry.size);
+    step.after = without_addresses(entry.value, entry.size);
     recording_->push_back(step);
     strategy_->step(step);
   }

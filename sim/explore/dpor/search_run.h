@@ -30,6 +30,7 @@ Search<W>::Search(Program& program, const Options& options)
 template <unsigned W>
 void Search<W>::restart() {
   arena_.restore(snapshot_);
+  program_.put_back();
   Graph<W>& g = *graph_;
   for (u32 id = 0; id < tasks_.size(); id++) {
     Task& task = *tasks_[id];
@@ -310,6 +311,7 @@ Result Search<W>::run() {
     stacks.push_back({pointer, static_cast<u64>(top - pointer)});
   }
   arena_.save(snapshot_, stacks);
+  program_.keep();
   set_up_tasks_ = static_cast<u32>(tasks_.size());
   graph_->threads.resize(kMaxTasks);
   const auto begin = std::chrono::steady_clock::now();
