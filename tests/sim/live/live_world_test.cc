@@ -36,13 +36,13 @@ TEST_P(EveryKernelLive, AnSqThreadOnAnotherThreadTakesEveryNop) {
     params.sq_thread_idle = 1;  // it falls asleep now and then
     ASSERT_EQ(ring.queue_init_params(16, params), 0);
     while (next < 2000) {
+      u64 until = next;
       for (u64 i = 0; i < 1 + next % 8; i++) {
         auto sqe = ring.get_sqe();
         if (!sqe) break;
         sqe.prep_nop();
-        sqe.set_data64(next + i);
+        sqe.set_data64(until++);
       }
-      const u64 until = next + ring.sq_ready();
       ASSERT_GE(ring.submit(), 0);
       while (next < until) {
         ApplicationRing::Cqe cqe;
