@@ -649,7 +649,7 @@ enum class SearchMemory : u8 { sc, tso, weak };
 /// What a search of the scenario finds (uringsim explore).
 struct SearchExpectation {
   Verdict verdict = Verdict::clean;
-  Ref check;                   ///< the violated invariant; none: any
+  Ref check;                         ///< the violated invariant; none: any
   std::vector<SearchMemory> memory;  ///< none: all
 };
 struct Expectation {

@@ -348,17 +348,26 @@ TEST(DporBlocking, NobodyHasToWakeASleeperWithADeadline) {
   EXPECT_TRUE(sc.outcome.checks.empty());
 }
 
+/// What leads a handler back to what its timer or interrupt belongs to.
+struct TimedShared;
+struct OwnedTimer : arch::Timer {
+  TimedShared* owner = nullptr;
+};
+struct OwnedInterrupt : arch::Interrupt {
+  TimedShared* owner = nullptr;
+};
 struct TimedShared : Shared {
-  arch::Timer timer;
-  arch::Interrupt interrupt;
+  OwnedTimer timer;
+  OwnedInterrupt interrupt;
 };
 
 TEST(DporBlocking, ATimerFiresAtAnyMomentOrIsCancelledInTime) {
   Tasks<TimedShared> program("timer");
   program.digest([](const TimedShared& s) { return registers(s); });
   program.initially([](TimedShared& s) {
+    s.timer.owner = &s;
     s.timer.function = [](arch::Timer* timer) {
-      TimedShared& shared = *reinterpret_cast<TimedShared*>(reinterpret_cast<char*>(timer) - offsetof(TimedShared, timer));
+      TimedShared& shared = *static_cast<OwnedTimer*>(timer)->owner;
       WRITE_ONCE(shared.x, 1);
       WRITE_ONCE(shared.y, 1);
     };
@@ -381,7 +390,9 @@ TEST(DporBlocking, ATimerFiresAtAnyMomentOrIsCancelledInTime) {
     cancelled.insert(cancel);
     EXPECT_EQ(cancel == 2, x == 0) << digest;  // cancelled in time: it never ran
     EXPECT_FALSE(x_seen == 1 && cancel == 2);
-    if (cancel == 1) EXPECT_EQ(y_seen, 1u);  // not armed, not running: it is over
+    if (cancel == 1) {
+      EXPECT_EQ(y_seen, 1u);  // not armed, not running: it is over
+    }
   }
   EXPECT_EQ(cancelled, (std::set<u32>{0, 1, 2}));
 }
@@ -391,9 +402,9 @@ TEST(DporBlocking, AnInterruptWakesASleeper) {
   program.digest([](const TimedShared& s) { return registers(s); });
   static arch::Task* sleeper = nullptr;
   program.initially([](TimedShared& s) {
+    s.interrupt.owner = &s;
     s.interrupt.function = [](arch::Interrupt* interrupt) {
-      TimedShared& shared =
-          *reinterpret_cast<TimedShared*>(reinterpret_cast<char*>(interrupt) - offsetof(TimedShared, interrupt));
+      TimedShared& shared = *static_cast<OwnedInterrupt*>(interrupt)->owner;
       WRITE_ONCE(shared.x, 1);
       arch::machine().wake(*sleeper, arch::TASK_NORMAL);
     };
@@ -410,9 +421,9 @@ TEST(DporBlocking, AnInterruptWakesASleeper) {
     options.memory = memory;
     program.initially([&program](TimedShared& s) {
       sleeper = nullptr;
+      s.interrupt.owner = &s;
       s.interrupt.function = [](arch::Interrupt* interrupt) {
-        TimedShared& shared =
-            *reinterpret_cast<TimedShared*>(reinterpret_cast<char*>(interrupt) - offsetof(TimedShared, interrupt));
+        TimedShared& shared = *static_cast<OwnedInterrupt*>(interrupt)->owner;
         WRITE_ONCE(shared.x, 1);
         arch::machine().wake(*sleeper, arch::TASK_NORMAL);
       };
