@@ -7,6 +7,7 @@ namespace uringsim::sim {
 
 void WorldProgram::set_up(arch::Machine& machine) {
   WorldOptions options = options_;
+  options.options.rcu_grace_ns = 0;  // nothing of a world sees a grace period; waiting for one only makes executions long
   if (options.trace == nullptr) options.trace = &checks_;
   checks_ = all_checks();
   world_ = std::make_unique<World>(machine, options);

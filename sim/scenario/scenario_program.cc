@@ -52,6 +52,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   WorldOptions options;
   options.kernel = kernel::find_profile(kernel_);
   options.options.hz = scenario_.machine.hz;
+  options.options.rcu_grace_ns = 0;  // nothing of a world sees a grace period; waiting for one only makes executions long
   options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
   for (const Ref& bug : scenario_.bugs) options.bugs.push_back(kernel::find_bug(bug.name));
   for (const Ref& fix : scenario_.fixes) options.fixes.push_back(kernel::find_bug(fix.name));
