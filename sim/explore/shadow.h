@@ -49,11 +49,7 @@ struct Cell {
 class Shadow {
  public:
   explicit Shadow(Arena& arena, u64 arena_bytes, u64 max_cells = u64{1} << 20)
-      : arena_(arena),
-        base_(static_cast<unsigned char*>(arena.base())),
-        index_(arena_bytes / 4),
-        plain_(arena_bytes / 4),
-        cells_(max_cells) {}
+      : base_(static_cast<unsigned char*>(arena.base())), index_(arena_bytes / 4), plain_(arena_bytes / 4), cells_(max_cells) {}
 
   /// The cell of the `size` bytes at `at`, made on first use. Null if the address lies outside of the arena.
   [[nodiscard]] Cell* cell(const void* at, unsigned size) noexcept {
@@ -122,7 +118,6 @@ class Shadow {
   void mark(void* at, u64 bytes, u32 value) noexcept;
   void clear_freed() noexcept;
 
-  Arena& arena_;
   unsigned char* base_;
   Reserve<u32> index_;
   Reserve<u8> plain_;
