@@ -37,7 +37,7 @@ class StepRunnerOnHost : public testing::Test {
         list + "]}}");
   }
   std::vector<HostWorld::Reaped> reaped;
-  const std::vector<std::string> none;
+  const std::vector<std::string> none = {};
 };
 
 TEST_F(StepRunnerOnHost, ANopGoesThrough) {

@@ -419,7 +419,7 @@ TEST(DporBlocking, AnInterruptWakesASleeper) {
   for (const MemoryModel memory : {MemoryModel::sc, MemoryModel::tso, MemoryModel::weak}) {
     Options options;
     options.memory = memory;
-    program.initially([&program](TimedShared& s) {
+    program.initially([](TimedShared& s) {
       sleeper = nullptr;
       s.interrupt.owner = &s;
       s.interrupt.function = [](arch::Interrupt* interrupt) {
