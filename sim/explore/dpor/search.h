@@ -131,9 +131,10 @@ class Search final : public arch::Machine, private Ending {
     u16 wait_word = 0;
     EventId wait_event = 0;
     u32 wait_id = 0;
-    u32* state = nullptr;       // TASK_*, a word of the arena
-    bool initial = false;       // woken before executions began
-    bool service = false;       // an interrupt context: begins at once
+    u32* state = nullptr;  // TASK_*, a word of the arena
+    bool initial = false;  // woken before executions began
+    bool service = false;  // an interrupt context: begins at once
+    bool kernel_thread = false;
     bool begun = false;         // ran before executions began; goes on at `rest`
     bool ready = false;         // warm-up: it has called ready()
     bool gone = false;          // ended before executions began

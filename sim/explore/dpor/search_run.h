@@ -133,16 +133,24 @@ void Search<W>::extend() {
   }
 }
 
-/// Runs every task, one after the other and directly on memory, until it has called ready() or waits. Time stands still.
+/// Runs the applications, one after the other and directly on memory, until each has called ready() or waits. Time stands still.
+/// Kernel threads run only where every application waits for something; one that nobody had to wait for begins in the
+/// executions, as on the operational machine.
 template <unsigned W>
 void Search<W>::warm_up() {
   warming_ = true;
   u64 turns = 0;
+  const auto applications_are_ready = [this] {
+    for (const auto& task : tasks_)
+      if (task->initial && !task->kernel_thread && !task->ready && task->status != Status::ended) return false;
+    return true;
+  };
+  bool kernel_threads = false;  // whose turn it is
   for (bool again = true; again && !abort_ && !violated_;) {
     again = false;
     for (std::size_t id = 0; id < tasks_.size(); id++) {
       Task& task = *tasks_[id];
-      if (!task.initial || task.ready || task.status == Status::ended) continue;
+      if (!task.initial || task.ready || task.status == Status::ended || task.kernel_thread != kernel_threads) continue;
       if (!task.begun) {
         task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
       } else if (task.status == Status::asleep) {
@@ -157,6 +165,11 @@ void Search<W>::warm_up() {
       task.begun = true;
       run_task(task);
       again = true;
+    }
+    if (kernel_threads) {
+      kernel_threads = false;
+    } else if (!again && !applications_are_ready()) {
+      kernel_threads = again = true;
     }
   }
   arch::set_current_task(nullptr);
@@ -682,10 +695,11 @@ auto Search<W>::add_task(arch::Task& task, void (*entry)(void*), void* argument)
 
 /// A task that is spawned in the run is known by who spawned it and as how manieth: the same in every execution.
 template <unsigned W>
-void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions&) noexcept {
+void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions& options) noexcept {
   if (set_up_) {
     if (tasks_.size() >= kMaxTasks) return refuse("more tasks than the search can tell apart");
     Task& made = add_task(task, entry, argument);
+    made.kernel_thread = options.kernel_thread;
     made.stack = arena_.alloc_stack();
     made.stack_bytes = arena_.stack_bytes(made.stack);
     made.state = static_cast<u32*>(arena_.alloc(8, 8));
