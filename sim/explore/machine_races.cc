@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The operational machine: data races, and writing down what happened.
+#include "sim/explore/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace uringsim::sim {
+
+using arch::Site;
+
+// ---- races -------------------------------------------------------------------------------------------------------------------
+
+void OperationalMachine::race_check(Cell& cell, u8 bytes, bool write, bool plain, Site site) noexcept {
+  if (!options_.races || warming_) return;
+  const u32* const view = me().view;
+  const auto races_with = [&](const LastAccess& last) {
+    return last.task != kNobody && last.task != current_ && (plain || last.plain) && (last.bytes & bytes) != 0 &&
+           view[last.task] < last.clock;
+  };
+  const LastAccess* const other = races_with(cell.write) ? &cell.write : write && races_with(cell.read) ? &cell.read : nullptr;
+  if (other != nullptr) [[unlikely]]
+    fail("data-race",
+         race_text(cell, *other, other == &cell.write, {current_, 0, plain, bytes, site, current_scope(me())}, write));
+  (write ? cell.write : cell.read) = {current_, view[current_], plain, bytes, site, current_scope(me())};
+}
+
+std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& other, bool other_writes, const LastAccess& mine,
+                                          bool write) const {
+  const auto say = [this](const LastAccess& access, bool writes) {
+    return fmt::format("{} {} by {} in {} ({}:{})", access.plain ? "plain" : "marked", writes ? "write" : "read",
+                       task_name(access.task), access.scope != nullptr ? access.scope : access.site.function, access.site.file,
+                       access.site.line);
+  };
+  std::string word = program_->word_name(cell.at);
+  if (word.empty()) word = fmt::format("arena+{:#x}", arena_.offset(cell.at));
+  return fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, say(other, other_writes),
+                     say(mine, write));
+}
+
+void OperationalMachine::plain(const void* at, u64 bytes, bool write, Site site) noexcept {
+  auto from = reinterpret_cast<u64>(at);
+  const u64 end = from + bytes;
+  while (from < end) {
+    const auto size = static_cast<unsigned>(std::min<u64>(end - from, 4 - from % 4));
+    const auto* const word = reinterpret_cast<const void*>(from);
+    Cell& cell = touch(word, size < 3 ? size : 4, site);
+    if (shadow_.accessed_plainly(cell)) again_please();
+    race_check(cell, byte_mask(cell, word, size), write, true, site);
+    do_settle(cell);
+    from += size;
+  }
+  if (write) me().pass_effect = true;
+  tell(write ? OpKind::plain_write : OpKind::plain_read, at, 0, bytes, bytes, site);
+}
+
+void OperationalMachine::scope(const char* function) noexcept {
+  if (outside()) return;
+  TaskRecord& task = me();
+  if (function == nullptr) {
+    task.depth--;
+    return;
+  }
+  task.scopes[task.depth++ % kMaxScopes] = function;
+}
+
+// ---- telling -----------------------------------------------------------------------------------------------------------
+
+std::string OperationalMachine::describe_access(const void* at, unsigned size, Site site) const {
+  return fmt::format("the access to {} bytes at {} by {} in {} ({}:{})", size,
+                     arena_.contains(at) ? fmt::format("arena+{:#x}", arena_.offset(at)) : "an address of the host",
+                     task_name(current_), site.function, site.file, site.line);
+}
+
+/// Pointers are told as arena offsets, addresses of the host not at all: equal runs are equal wherever they lie.
+u64 OperationalMachine::without_addresses(u64 value, unsigned size) const noexcept {
+  if (size != 8) return value;
+  if (arena_.contains(reinterpret_cast<const void*>(value))) return arena_.offset(reinterpret_cast<const void*>(value));
+  return value >> 40 != 0 && value >> 47 == 0 ? 0 : value;
+}
+
+void OperationalMachine::write_down(OpKind kind, u64 object, unsigned size, u64 before, u64 after, Site site,
+                                    const char* barrier) noexcept {
+  Step step;
+  step.task = current_;
+  step.kind = kind;
+  step.size = static_cast<u8>(size);
+  step.choice = told_choice_;
+  step.options = told_options_;
+  step.object = object;
+  step.site = site;
+  step.scope = current_scope(me());
+  step.barrier = barrier;
+  step.left_out = left_out(barrier);
+  step.preempts = told_preempts_;
+  told_preempts_ = false;
+  step.before = without_addresses(before, size);
+  step.after = without_addresses(after, size);
+  step.missed_task = told_missed_task_;
+  step.missed_site = told_missed_site_;
+  step.missed_value = told_missed_value_;
+  told_choice_ = 0;
+  told_options_ = 1;
+  told_missed_task_ = kNobody;
+  recording_->push_back(step);
+  strategy_->step(step);
+}
+
+}  // namespace uringsim::sim

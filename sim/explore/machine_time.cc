@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The operational machine: logical time, timers, and the contexts that interrupts run in.
+#include "sim/explore/machine.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace uringsim::sim {
+
+namespace {
+constexpr u64 kNever = ~u64{0};
+constexpr u32 kMaxIdleMoves = 48;  // of time, for nobody but pollers: after that they are livelocked
+}  // namespace
+
+// ---- time ------------------------------------------------------------------------------------------------------------------
+
+void OperationalMachine::update_time() noexcept {
+  time_moves_ = (world_.timers != nullptr && world_.timers->due > world_.now) || world_.sleepers != 0 ||
+                (world_.time_pollers != 0 && world_.idle_moves < kMaxIdleMoves);
+}
+
+void OperationalMachine::move_time(u32 /*acting*/) noexcept {
+  u64 due = kNever;
+  if (world_.timers != nullptr && world_.timers->due > world_.now) due = world_.timers->due;
+  for (u32 i = 0; world_.sleepers != 0 && i < tasks_; i++)
+    if (records_[i].blocked == Blocked::sleeping && !records_[i].timed_out) due = std::min(due, records_[i].deadline);
+  if (world_.time_pollers != 0 && world_.idle_moves < kMaxIdleMoves && world_.now + world_.step_ns < due) {
+    due = world_.now + world_.step_ns;
+    world_.step_ns *= 2;
+    world_.idle_moves++;
+  }
+  if (due == kNever) {
+    time_moves_ = false;
+    return;
+  }
+  world_.now = due;
+  if (recording_ != nullptr) {
+    Step step;
+    step.kind = OpKind::time;
+    step.after = due;
+    recording_->push_back(step);
+    strategy_->step(step);
+  }
+  for (u32 i = 0; i < tasks_; i++) {
+    TaskRecord& task = records_[i];
+    if (task.blocked == Blocked::sleeping && task.deadline <= world_.now) {
+      task.timed_out = true;
+      task.deadline = kNever;
+      unblock(i);
+    } else if (task.blocked == Blocked::polling && (world_.time_pollers & bit(i)) != 0) {
+      unblock(i);
+    }
+  }
+  look_at_timers();
+  update_time();
+}
+
+u64 OperationalMachine::now() noexcept {
+  if (outside()) return world_.now;
+  me().pass_time = true;
+  if (time_moves_) point();
+  if (recording_ != nullptr) write_down(OpKind::now, 0, 8, world_.now, world_.now, {}, nullptr);
+  return world_.now;
+}
+
+void OperationalMachine::unlink(arch::Timer& timer) noexcept {
+  arch::Timer** link = &world_.timers;
+  while (*link != &timer) link = reinterpret_cast<arch::Timer**>(&(*link)->engine[0]);
+  *link = static_cast<arch::Timer*>(timer.engine[0]);
+  timer.engine[0] = nullptr;
+  timer.armed = false;
+}
+
+void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
+  if (!outside()) {
+    point();
+    me().pass_effect = true;
+    publish_into(timer_sync_);
+  }
+  if (timer.armed) unlink(timer);
+  timer.due = due;
+  timer.armed = true;
+  arch::Timer** link = &world_.timers;
+  while (*link != nullptr && (*link)->due <= due) link = reinterpret_cast<arch::Timer**>(&(*link)->engine[0]);
+  timer.engine[0] = *link;
+  *link = &timer;
+  look_at_timers();
+  update_time();
+  if (!outside()) tell(OpKind::timer_start, &timer, 0, 0, due, {});
+}
+
+int OperationalMachine::timer_cancel(arch::Timer& timer) noexcept {
+  if (!outside()) point();
+  int result = world_.running_timer == &timer ? -1 : 0;
+  if (timer.armed) {
+    unlink(timer);
+    update_time();
+    result = 1;
+    if (!outside()) me().pass_effect = true;
+  }
+  if (!outside()) {
+    take(timer_sync_);
+    tell(OpKind::timer_cancel, &timer, 0, 0, static_cast<u64>(static_cast<s64>(result)), {});
+  }
+  return result;
+}
+
+/// A context of its own for interrupts, made when it is first needed, that sleeps when there is nothing to do.
+void OperationalMachine::run_service(u32& context, arch::Task& task, const char* name, void (*entry)(void*)) noexcept {
+  if (context == kNobody) {
+    if (!outside() && tasks_ >= clocks_) {
+      clocks_ = round_lanes(tasks_ + kLanes);
+      again_please();
+      finish(End::stopped);
+    }
+    void* const stack = tasks_ < kMaxTasks ? arena_.alloc_stack() : nullptr;
+    if (stack == nullptr) return fail("too-many-tasks", "no room for an interrupt context");
+    std::strncpy(task.name, name, sizeof task.name - 1);
+    task.in_interrupt = true;
+    context = add_record(task, entry, this, stack);
+    records_[context].service = true;
+    records_[context].blocked = Blocked::sleeping;
+  }
+  if (records_[context].blocked == Blocked::sleeping) unblock(context);
+}
+
+void OperationalMachine::look_at_timers() noexcept {
+  if (world_.timers != nullptr && world_.timers->due <= world_.now)
+    run_service(world_.timer_context, timer_task_, "timer", &OperationalMachine::timer_context);
+}
+
+void OperationalMachine::timer_context(void* machine) noexcept {
+  auto& self = *static_cast<OperationalMachine*>(machine);
+  for (;;) {
+    while (self.world_.timers != nullptr && self.world_.timers->due <= self.world_.now) {
+      arch::Timer& timer = *self.world_.timers;
+      self.unlink(timer);
+      self.world_.running_timer = &timer;
+      self.update_time();
+      self.take(self.timer_sync_);
+      self.tell(OpKind::fire, &timer, 0, 0, 0, {});
+      timer.function(&timer);
+      self.world_.running_timer = nullptr;  // the timer may be gone
+      self.publish_into(self.timer_sync_);
+    }
+    self.block(Blocked::sleeping);
+  }
+}
+
+void OperationalMachine::raise(arch::Interrupt& interrupt) noexcept {
+  if (!outside()) {
+    point();
+    me().pass_effect = true;
+    publish_into(interrupt_sync_);
+    tell(OpKind::raise, &interrupt, 0, 0, 0, {});
+  }
+  interrupt.engine[0] = nullptr;
+  arch::Interrupt** link = &world_.raised;
+  while (*link != nullptr) link = reinterpret_cast<arch::Interrupt**>(&(*link)->engine[0]);
+  *link = &interrupt;
+  run_service(world_.interrupt_context, interrupt_task_, "interrupt", &OperationalMachine::interrupt_context);
+}
+
+void OperationalMachine::interrupt_context(void* machine) noexcept {
+  auto& self = *static_cast<OperationalMachine*>(machine);
+  for (;;) {
+    while (self.world_.raised != nullptr) {
+      arch::Interrupt& interrupt = *self.world_.raised;
+      self.world_.raised = static_cast<arch::Interrupt*>(interrupt.engine[0]);
+      self.take(self.interrupt_sync_);
+      self.tell(OpKind::fire, &interrupt, 0, 0, 0, {});
+      interrupt.function(&interrupt);
+    }
+    self.block(Blocked::sleeping);
+  }
+}
+
+}  // namespace uringsim::sim
