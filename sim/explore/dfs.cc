@@ -14,6 +14,7 @@ bool DfsStrategy::begin() {
       return false;
     }
     path_.back().taken++;
+    if (divided_ && path_.size() == kShardDepth) enter_subtree();
   }
   started_ = true;
   again();
@@ -29,12 +30,13 @@ u32 DfsStrategy::take(u32 options) noexcept {
   if (depth_ == path_.size()) {
     const u32 taken = depth_ < prefix_.size() && prefix_[depth_] < options ? prefix_[depth_] : 0;
     path_.push_back({taken, options});
+    if (divided_ && path_.size() == kShardDepth) enter_subtree();
   }
   return path_[depth_++].taken;
 }
 
 Action DfsStrategy::action(const Choices& choices) noexcept {
-  if (options_.shards > 1 && depth_ >= kShardDepth && !mine()) return kStop;
+  if (divided_ && depth_ >= kShardDepth && !mine_) return kStop;
   const bool current_can = choices.current != kNobody && (choices.tasks >> choices.current & 1) != 0;
   const bool unbounded = options_.preemptions == ~u32{0} && options_.reorderings == ~u32{0};
   Choices rest = choices;
@@ -86,13 +88,22 @@ u32 DfsStrategy::value(u32 options, ValueKind kind) noexcept {
 
 void DfsStrategy::over(u64) noexcept { prefix_.clear(); }
 
-bool DfsStrategy::counted() const noexcept { return options_.shards <= 1 || mine(); }
+bool DfsStrategy::counted() const noexcept {
+  if (!divided_ || path_.size() >= kShardDepth) return mine_ || !divided_;
+  return path_hash() % (options_.shards * options_.jobs) == options_.shard + options_.job * options_.shards;
+}
 
-bool DfsStrategy::mine() const noexcept {
+u64 DfsStrategy::path_hash() const noexcept {
   u64 hash = 0xcbf29ce484222325;
   for (size_t i = 0; i < path_.size() && i < kShardDepth; i++) hash = (hash ^ path_[i].taken) * 0x100000001b3;
-  hash ^= hash >> 29;
-  return hash % options_.shards == options_.shard;
+  return hash ^ hash >> 29;
+}
+
+/// The path has got as far as a subtree that one shard runs.
+void DfsStrategy::enter_subtree() noexcept {
+  mine_ = path_hash() % options_.shards == options_.shard;
+  if (mine_ && options_.claim) mine_ = options_.claim(subtrees_);
+  subtrees_++;
 }
 
 double DfsStrategy::share() const noexcept {

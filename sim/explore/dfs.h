@@ -4,10 +4,12 @@
 // With a bound on preemptions (Musuvathi, Qadeer: Iterative context bounding, PLDI 2007) only executions in which at most that
 // many times another task is chosen although the last one could have gone on: most bugs need two or fewer. With a bound on
 // reorderings, only executions in which at most that many values are other than the least surprising one.
-// Shard i of n takes the i-th, i+n-th, ... of the subtrees at a fixed depth; what lies above is run by the shard that owns the
-// subtree, so nothing runs twice but the executions that find out whose a subtree is.
+// Shard i of n takes its share of the subtrees at a fixed depth; what lies above is run by the shard that owns the subtree, so
+// nothing runs twice but the executions that find out whose a subtree is. Searches that run side by side divide a shard as they
+// go: each asks for every subtree, in the same order, whether it may have it.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "sim/explore/strategy.h"
@@ -21,10 +23,13 @@ class DfsStrategy final : public Strategy {
     u32 reorderings = ~u32{0};
     u32 shard = 0;
     u32 shards = 1;
+    std::function<bool(u64 subtree)> claim{};  ///< of several searches: true if it gets the subtree. Null: it gets all
+    u32 jobs = 1;                              ///< how many there are,
+    u32 job = 0;                               ///< and which this is
   };
 
   DfsStrategy() = default;
-  explicit DfsStrategy(const Options& options) : options_(options) {}
+  explicit DfsStrategy(const Options& options) : options_(options), divided_(options.shards > 1 || options.jobs > 1) {}
 
   bool begin() override;
   void again() override;
@@ -50,7 +55,8 @@ class DfsStrategy final : public Strategy {
   static constexpr u32 kShardDepth = 12;
 
   u32 take(u32 options) noexcept;
-  [[nodiscard]] bool mine() const noexcept;
+  [[nodiscard]] u64 path_hash() const noexcept;
+  void enter_subtree() noexcept;
 
   Options options_;
   std::vector<Node> path_;
@@ -60,6 +66,9 @@ class DfsStrategy final : public Strategy {
   bool started_ = false;
   bool exhausted_ = false;
   bool bounded_ = false;
+  bool divided_ = false;
+  bool mine_ = true;  ///< the subtree that path_ leads into
+  u64 subtrees_ = 0;
   std::vector<u32> prefix_;
 };
 

@@ -71,20 +71,34 @@ void run_again(ExploreResult& result, OperationalMachine& machine) {
 void take_finding(ExploreResult& result, OperationalMachine& machine, Program& program, const ExploreOptions& options) {
   if (options.minimise) minimise(machine, result.violation, result.repro.schedule, {.executions = options.minimise_executions});
   run_again(result, machine);
+  result.repro.scenario = options.scenario;
   dress(result, machine, program, options.profile);
+}
+
+/// What a checkpoint is of: whatever decides which executions there are, and in which order.
+std::string identity(const Program& program, const ExploreOptions& options) {
+  u64 text_hash = 0xcbf29ce484222325;
+  for (const char c : options.scenario) text_hash = (text_hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::string text = fmt::format("{} on {} text {:016x} {} {} seed {} depth {} preemptions {} longest {} shard {}/{}",
+                                 program.name(), options.profile.empty() ? "nothing" : options.profile, text_hash,
+                                 to_string(options.strategy), sim::to_string(options.memory), options.seed, options.depth,
+                                 options.preemptions, options.max_points, options.shard, options.shards);
+  for (const std::string& barrier : options.left_out) text += " without " + barrier;
+  return text;
 }
 
 /// Everything but dpor: one execution after the other on the operational machine.
 class Sampling {
  public:
-  Sampling(Program& program, const ExploreOptions& options) : program_(program), options_(options) {}
+  Sampling(Program& program, const ExploreOptions& options, const JobShare& share)
+      : program_(program), options_(options), share_(share) {}
 
   ExploreResult run() {
     const auto start = Clock::now();
     machine_ = make_machine(machine_options(options_));
     machine_->set_up(program_);
     Checkpoint checkpoint;
-    if (!options_.checkpoint.empty()) checkpoint = Checkpoint::read(options_.checkpoint, identity());
+    if (!options_.checkpoint.empty()) checkpoint = Checkpoint::read(options_.checkpoint, identity(program_, options_));
     make_strategy(checkpoint);
     result_.executions = checkpoint.executions;
     result_.blocked = checkpoint.blocked;
@@ -99,22 +113,15 @@ class Sampling {
   }
 
  private:
-  [[nodiscard]] std::string identity() const {
-    std::string text = fmt::format("{} {} {} seed {} depth {} preemptions {} shard {}/{}", program_.name(),
-                                   to_string(options_.strategy), sim::to_string(options_.memory), options_.seed, options_.depth,
-                                   options_.preemptions, options_.shard, options_.shards);
-    for (const std::string& barrier : options_.left_out) text += " without " + barrier;
-    return text;
-  }
-
   void make_strategy(const Checkpoint& checkpoint) {
     // Sampling begins where the last part of the search stopped: execution i of shard s of n has number s + i n.
     first_ = checkpoint.begun;
-    const u64 first = options_.shard + first_ * options_.shards;
+    const u64 step = u64{options_.shards} * share_.jobs;
+    const u64 first = options_.shard + u64{options_.shards} * share_.job + first_ * step;
     if (options_.strategy == Search::random) {
-      strategy_ = std::make_unique<RandomStrategy>(options_.seed, first, options_.shards);
+      strategy_ = std::make_unique<RandomStrategy>(options_.seed, first, step);
     } else if (options_.strategy == Search::pct) {
-      auto pct = std::make_unique<PctStrategy>(options_.seed, options_.depth, first, options_.shards);
+      auto pct = std::make_unique<PctStrategy>(options_.seed, options_.depth, first, step);
       pct_ = pct.get();
       strategy_ = std::move(pct);
     } else {
@@ -122,6 +129,9 @@ class Sampling {
       bounds.preemptions = options_.preemptions;
       bounds.shard = options_.shard;
       bounds.shards = options_.shards;
+      bounds.claim = share_.claim;
+      bounds.jobs = share_.jobs;
+      bounds.job = share_.job;
       auto dfs = std::make_unique<DfsStrategy>(bounds);
       dfs_ = dfs.get();
       if (!checkpoint.position.empty()) dfs_->resume(checkpoint.position);
@@ -167,7 +177,7 @@ class Sampling {
 
   void save() const {
     Checkpoint checkpoint;
-    checkpoint.identity = identity();
+    checkpoint.identity = identity(program_, options_);
     checkpoint.begun = first_ + begun_;
     checkpoint.executions = result_.executions;
     checkpoint.blocked = result_.blocked;
@@ -179,6 +189,7 @@ class Sampling {
 
   Program& program_;
   const ExploreOptions& options_;
+  JobShare share_;
   ExploreResult result_;
   std::unique_ptr<OperationalMachine> machine_;
   std::unique_ptr<Strategy> strategy_;
@@ -189,7 +200,18 @@ class Sampling {
   u64 depth_ = 0;
 };
 
-ExploreResult run_dpor(Program& program, const ExploreOptions& options) {
+/// dpor stands between two parts of the tree: what was begun of the next one is run again.
+void save_dpor(const dpor::Result& found, double seconds, Program& program, const ExploreOptions& options) {
+  Checkpoint checkpoint;
+  checkpoint.identity = identity(program, options);
+  checkpoint.begun = found.parts_done;
+  checkpoint.executions = found.parts_complete;
+  checkpoint.blocked = found.parts_blocked;
+  checkpoint.seconds = seconds;
+  checkpoint.write(options.checkpoint);
+}
+
+ExploreResult run_dpor(Program& program, const ExploreOptions& options, const JobShare& share) {
   dpor::Options search;
   search.memory = static_cast<dpor::MemoryModel>(options.memory);
   search.left_out = options.left_out;
@@ -199,6 +221,17 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options) {
   search.max_milliseconds = options.milliseconds;
   search.shard = options.shard;
   search.shards = options.shards;
+  search.claim = share.claim;
+  search.jobs = share.jobs;
+  search.job = share.job;
+  double before = 0;
+  if (!options.checkpoint.empty()) {
+    const Checkpoint checkpoint = Checkpoint::read(options.checkpoint, identity(program, options));
+    search.parts_done = checkpoint.begun;
+    search.parts_complete = checkpoint.executions;
+    search.parts_blocked = checkpoint.blocked;
+    before = checkpoint.seconds;
+  }
   const auto start = Clock::now();
   if (options.progress)
     search.progress = [&](const dpor::Progress& progress) {
@@ -213,7 +246,9 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options) {
   result.found_at = found.found_at;
   result.violation = std::move(found.violation);
   result.error = std::move(found.error);
-  result.seconds = seconds_since(start);
+  result.seconds = seconds_since(start) + before;
+  if (!options.checkpoint.empty() && !result.found && !result.exhaustive && result.error.empty())
+    save_dpor(found, result.seconds, program, options);
   if (!result.found) return result;
 
   // The story is told by the operational machine, which is led through dpor's schedule.
@@ -236,7 +271,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options) {
   sample.shards = 1;
   sample.checkpoint.clear();
   sample.progress = nullptr;
-  ExploreResult sampled = Sampling(program, sample).run();
+  ExploreResult sampled = Sampling(program, sample, {}).run();
   if (!sampled.found) {
     result.repro.schedule = std::move(found.schedule);
     result.story = fmt::format("VIOLATION ({}): {}\n", result.violation.check, result.violation.text);
@@ -266,9 +301,9 @@ const char* to_string(Search search) noexcept {
 }
 
 namespace sim::detail {
-ExploreResult explore_here(Program& program, const ExploreOptions& options) {
+ExploreResult explore_here(Program& program, const ExploreOptions& options, const JobShare& share) {
   try {
-    return options.strategy == Search::dpor ? run_dpor(program, options) : Sampling(program, options).run();
+    return options.strategy == Search::dpor ? run_dpor(program, options, share) : Sampling(program, options, share).run();
   } catch (const std::exception& error) {
     ExploreResult result;
     result.error = error.what();

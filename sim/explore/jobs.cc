@@ -26,6 +26,29 @@ struct Shared {
     std::atomic<u64> depth;
     std::atomic<double> share;
   } jobs[64];
+  // A part that does not fit here has its job fixed.
+  static constexpr u64 kParts = u64{1} << 24;
+  std::atomic<u64> taken[kParts / 64];
+};
+
+/// Takes parts for one job. What it has taken stays its own if it has to begin again.
+class Claims {
+ public:
+  Claims(Shared& shared, unsigned job, unsigned jobs) : shared_(shared), job_(job), jobs_(jobs) {}
+  bool take(u64 part) {
+    if (part >= Shared::kParts) return part % jobs_ == job_;
+    if (part < mine_.size() && mine_[part]) return true;
+    const u64 bit = u64{1} << (part % 64);
+    if ((shared_.taken[part / 64].fetch_or(bit, std::memory_order_relaxed) & bit) != 0) return false;
+    if (part >= mine_.size()) mine_.resize(part * 2 + 64);
+    mine_[part] = true;
+    return true;
+  }
+
+ private:
+  Shared& shared_;
+  unsigned job_, jobs_;
+  std::vector<bool> mine_;
 };
 
 std::string pack(const ExploreResult& result) {
@@ -76,8 +99,8 @@ void write_all(int fd, const std::string& text) {
   ExploreOptions options = all;
   options.jobs = 1;
   options.checkpoint.clear();
-  options.shard = all.shard + job * all.shards;
-  options.shards = all.shards * all.jobs;
+  Claims claims(shared, job, all.jobs);
+  const JobShare share{job, all.jobs, [&claims](u64 part) { return claims.take(part); }};
   if (all.executions != ~u64{0}) options.executions = all.executions / all.jobs + (job < all.executions % all.jobs ? 1 : 0);
   options.progress = [&](const ExploreProgress& progress) {
     shared.jobs[job].executions.store(progress.executions, std::memory_order_relaxed);
@@ -85,7 +108,7 @@ void write_all(int fd, const std::string& text) {
     shared.jobs[job].share.store(progress.share, std::memory_order_relaxed);
     return !shared.stop.load(std::memory_order_relaxed);
   };
-  const ExploreResult result = detail::explore_here(program, options);
+  const ExploreResult result = detail::explore_here(program, options, share);
   if (result.found && options.stop_at_violation) shared.stop.store(true, std::memory_order_relaxed);
   write_all(fd, pack(result));
   close(fd);

@@ -136,6 +136,7 @@ class Explore : public Command {
       if (terminal.stop_signal() != 0) break;
       ExploreOptions one = options;
       one.profile = program->kernel();
+      one.scenario = program->scenario().text;
       SearchProgress progress(terminal, program->name());
       one.progress = [&progress](const ExploreProgress& now) { return progress.update(now); };
       ExploreResult result = explore(*program, one);
@@ -144,7 +145,7 @@ class Explore : public Command {
             fmt::format("{}: cannot be explored by {}: {}", program->scenario().file, to_string(options.strategy), result.error));
       found = found || result.found;
       exhaustive = exhaustive && result.exhaustive;
-      const std::string written = write_repro(result, *program);
+      const std::string written = write_repro(result);
       const std::string json = to_json(result, one, program->name(), program->kernel(), written);
       if (json_)
         all.push_back(nlohmann::ordered_json::parse(json));
@@ -225,9 +226,8 @@ class Explore : public Command {
   }
 
   /// The path, or empty if there was nothing to write.
-  std::string write_repro(ExploreResult& result, const sim::ScenarioProgram& program) const {
+  std::string write_repro(const ExploreResult& result) const {
     if (!result.found || repro_.empty()) return {};
-    result.repro.scenario = program.scenario().text;
     std::ofstream out(repro_);
     out << result.repro.to_json();
     out.close();

@@ -32,6 +32,15 @@ struct Options {
   u64 max_milliseconds = ~u64{0};  ///< elapsed time
   unsigned shard = 0;              ///< this part of `shards` equal ones, counted from 0
   unsigned shards = 1;
+  /// Searches that share a shard's parts between them: each walks the same tree and asks, in the same order, whether part `part`
+  /// is its own to run. Null: every part is.
+  std::function<bool(u64 part)> claim;
+  unsigned jobs = 1;  ///< how many searches share
+  unsigned job = 0;   ///< which of them this is
+  /// To go on with a search that stopped: so many parts are done, with these counts. ~0: parts are not counted.
+  u64 parts_done = ~u64{0};
+  u64 parts_complete = 0;
+  u64 parts_blocked = 0;
   bool digests = false;                           ///< collect Program::digest() of every complete execution
   unsigned max_events = 4096;                     ///< of one execution; more is an error
   std::function<bool(const Progress&)> progress;  ///< called now and then; false stops the search
@@ -47,7 +56,10 @@ struct Result {
   Schedule schedule;         ///< of the first violation
   std::vector<u64> digests;  ///< sorted, without repetition
   u64 events = 0;            ///< events of the longest execution
-  std::string error;         ///< not empty: the program cannot be searched, and why
+  u64 parts_done = 0;        ///< with Options::parts_done: where the search can go on, and the counts of these parts
+  u64 parts_complete = 0;
+  u64 parts_blocked = 0;
+  std::string error;  ///< not empty: the program cannot be searched, and why
 };
 
 }  // namespace uringsim::sim::dpor

@@ -227,6 +227,9 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] double share() const noexcept;
   bool backtrack();
   [[nodiscard]] bool is_unit() const noexcept;
+  bool begin_unit() noexcept;
+  void end_unit() noexcept;
+  [[nodiscard]] bool counts_above() noexcept;
   bool take_read(Item& item);
   bool take_place(Item& item);
   bool take_revisit(Item& item);
@@ -277,11 +280,15 @@ class Search final : public arch::Machine, private Ending {
   std::unique_ptr<Graph<W>> graph_;
   std::vector<Item> items_;
   std::vector<u16> options_;
-  float weight_ = 1;     // of what was taken last, less of what was found since
-  u16 depth_ = 0;        // alternatives taken to get here
-  bool shared_ = true;   // all shards run this execution
-  u64 shallow_ = 0;      // executions that all shards run
-  u64 units_ = 0;        // alternatives that one shard runs
+  float weight_ = 1;       // of what was taken last, less of what was found since
+  u16 depth_ = 0;          // alternatives taken to get here
+  bool shared_ = true;     // all shards run this execution
+  u64 shallow_ = 0;        // executions that all shards run
+  u64 units_ = 0;          // alternatives that one shard runs
+  bool dividing_ = false;  // the tree is cut into units
+  bool in_unit_ = false;
+  u64 above_complete_ = 0;  // of the executions that all shards run
+  u64 above_blocked_ = 0;
   bool counted_ = true;  // the execution under way belongs to this shard
   std::vector<Level> levels_;
   std::vector<std::unique_ptr<Graph<W>>> spare_;

@@ -17,7 +17,8 @@ void Search<W>::push_item(ItemKind kind, EventId event, EventId revisited, u32 f
 /// counted by one, what lies below belongs to one of them. The guess is the better the deeper the alternative lies.
 template <unsigned W>
 bool Search<W>::is_unit() const noexcept {
-  const float part = weight_ * static_cast<float>(options_in_.shards);
+  const unsigned ways = options_in_.shards * options_in_.jobs * (options_in_.parts_done != ~u64{0} ? 64 : 1);
+  const float part = weight_ * static_cast<float>(ways);
   return (part < 1.0F / 256 && depth_ >= 9) || part < 1.0F / 16384;
 }
 
@@ -26,6 +27,33 @@ inline u64 scatter(u64 unit) noexcept {
   unit = (unit ^ unit >> 30) * 0xbf58476d1ce4e5b9;
   unit = (unit ^ unit >> 27) * 0x94d049bb133111eb;
   return unit ^ unit >> 31;
+}
+
+/// True if the unit that comes now is to be run here.
+template <unsigned W>
+bool Search<W>::begin_unit() noexcept {
+  const u64 unit = ++units_;
+  if (scatter(unit) % options_in_.shards != options_in_.shard) return false;
+  if (options_in_.parts_done != ~u64{0} && unit <= options_in_.parts_done) return false;
+  if (options_in_.claim && !options_in_.claim(unit)) return false;
+  in_unit_ = true;
+  return true;
+}
+
+/// All units so far are done: a search that stops can go on from here.
+template <unsigned W>
+void Search<W>::end_unit() noexcept {
+  in_unit_ = false;
+  result_.parts_done = units_;
+  result_.parts_complete = result_.complete - above_complete_;
+  result_.parts_blocked = result_.blocked - above_blocked_;
+}
+
+/// Whether an execution that all shards run is counted here.
+template <unsigned W>
+bool Search<W>::counts_above() noexcept {
+  const u64 number = shallow_++;
+  return number % options_in_.shards == options_in_.shard && number / options_in_.shards % options_in_.jobs == options_in_.job;
 }
 
 /// Roughly how much of the tree is done: as if all alternatives of an item were of the same size.
@@ -58,9 +86,10 @@ bool Search<W>::backtrack() {
     weight_ = item.weight;
     shared_ = item.shared;
     depth_ = item.depth;
-    if (options_in_.shards > 1 && shared_ && is_unit()) {
+    if (dividing_ && shared_ && in_unit_) end_unit();
+    if (dividing_ && shared_ && is_unit()) {
       shared_ = false;
-      if (scatter(++units_) % options_in_.shards != options_in_.shard) {
+      if (!begin_unit()) {
         options_.pop_back();
         if (options_.size() == item.first) items_.pop_back();
         continue;

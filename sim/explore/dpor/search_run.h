@@ -327,6 +327,12 @@ Result Search<W>::run() {
   program_.keep();
   set_up_tasks_ = static_cast<u32>(tasks_.size());
   graph_->threads.resize(kMaxTasks);
+  dividing_ = options_in_.shards > 1 || options_in_.jobs > 1 || options_in_.parts_done != ~u64{0};
+  if (options_in_.parts_done != ~u64{0}) {
+    result_.parts_done = options_in_.parts_done;
+    result_.complete = result_.parts_complete = options_in_.parts_complete;
+    result_.blocked = result_.parts_blocked = options_in_.parts_blocked;
+  }
   const auto begin = std::chrono::steady_clock::now();
   auto report = begin + std::chrono::milliseconds(100);
   bool more = true;
@@ -341,7 +347,7 @@ Result Search<W>::run() {
         if (!options_in_.progress({result_.complete, result_.blocked, static_cast<unsigned>(items_.size()), share()})) break;
       }
     }
-    counted_ = options_in_.shards == 1 || !shared_ || shallow_++ % options_in_.shards == options_in_.shard;
+    counted_ = !dividing_ || !shared_ || counts_above();
     if (!violated_) {
       restart();
       replay();
@@ -350,7 +356,11 @@ Result Search<W>::run() {
     arch::set_current_task(nullptr);
     if (outgrown_ || abort_) break;
     result_.events = std::max<u64>(result_.events, graph_->count() - 1);
-    if (!violated_) finish();
+    if (!violated_) {
+      const u64 complete = result_.complete, blocked = result_.blocked;
+      finish();
+      if (shared_) above_complete_ += result_.complete - complete, above_blocked_ += result_.blocked - blocked;
+    }
     if (violated_) {
       if (!result_.found) {
         result_.found = true;

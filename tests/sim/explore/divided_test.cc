@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Searches that are divided: over processes, over shards, and over time by checkpoints. Whatever the division, the executions are
+// those of one search.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "sim/explore/explore.h"
+#include "sim/explore/programs/handshake.h"
+
+namespace uringsim {
+namespace {
+
+using sim::Memory;
+using sim::programs::Handshake;
+
+ExploreOptions dpor_tso() {
+  ExploreOptions options;
+  options.strategy = Search::dpor;
+  options.memory = Memory::tso;
+  return options;
+}
+
+TEST(Divided, JobsOfDporRunWhatOneSearchRuns) {
+  Handshake program({.submissions = 4});
+  const ExploreResult one = explore(program, dpor_tso());
+  for (const unsigned jobs : {2u, 3u}) {
+    ExploreOptions options = dpor_tso();
+    options.jobs = jobs;
+    const ExploreResult all = explore(program, options);
+    EXPECT_EQ(all.error, "");
+    EXPECT_TRUE(all.exhaustive);
+    EXPECT_EQ(all.executions, one.executions);
+    EXPECT_EQ(all.blocked, one.blocked);
+  }
+}
+
+TEST(Divided, ShardsOfDporMayHaveJobs) {
+  Handshake program({.submissions = 4});
+  const ExploreResult one = explore(program, dpor_tso());
+  u64 executions = 0, blocked = 0;
+  for (unsigned shard = 0; shard < 2; shard++) {
+    ExploreOptions options = dpor_tso();
+    options.jobs = 2;
+    options.shard = shard;
+    options.shards = 2;
+    const ExploreResult part = explore(program, options);
+    EXPECT_LT(part.executions, one.executions);
+    executions += part.executions;
+    blocked += part.blocked;
+  }
+  EXPECT_EQ(executions, one.executions);
+  EXPECT_EQ(blocked, one.blocked);
+}
+
+TEST(Divided, AnInterruptedDporGoesOnFromItsCheckpoint) {
+  const std::string path = testing::TempDir() + "dpor-checkpoint.json";
+  std::remove(path.c_str());
+  Handshake program({.submissions = 4});
+  const ExploreResult whole = explore(program, dpor_tso());
+  ExploreOptions options = dpor_tso();
+  options.checkpoint = path;
+  ExploreResult result;
+  u64 parts = 0;
+  u64 kept = 0;
+  for (options.executions = 6'000; !result.exhaustive && parts < 8; options.executions += 6'000, parts++) {
+    result = explore(program, options);
+    ASSERT_EQ(result.error, "");
+    if (result.exhaustive) continue;
+    std::ifstream file(path);
+    const u64 executions = nlohmann::json::parse(file).at("executions").get<u64>();
+    EXPECT_GT(executions, kept + 1'000) << "what was run is not run again";
+    kept = executions;
+  }
+  EXPECT_EQ(parts, 4u);
+  EXPECT_TRUE(result.exhaustive);
+  EXPECT_EQ(result.executions, whole.executions);
+  EXPECT_EQ(result.blocked, whole.blocked);
+  std::remove(path.c_str());
+}
+
+TEST(Divided, ACheckpointIsOfOneSearchOnly) {
+  const std::string path = testing::TempDir() + "other-checkpoint.json";
+  std::remove(path.c_str());
+  Handshake program({.submissions = 3});
+  ExploreOptions options = dpor_tso();
+  options.checkpoint = path;
+  options.scenario = "{}";
+  options.executions = 100;
+  EXPECT_EQ(explore(program, options).error, "");
+  options.scenario = "{ }";  // the same name, another text
+  EXPECT_NE(explore(program, options).error.find("/search"), std::string::npos);
+  std::remove(path.c_str());
+}
+
+}  // namespace
+}  // namespace uringsim
