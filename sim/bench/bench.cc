@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "sim/bench/bench_worlds.h"
+#include "sim/bench/explore_bench.h"
 #include "sim/devices/device_error.h"
 
 namespace uringsim::sim {
@@ -27,7 +28,21 @@ Medians medians(unsigned repeats, const std::function<double()>& measure, const 
     std::sort(of.begin(), of.end());
     return (of[(of.size() - 1) / 2] + of[of.size() / 2]) / 2;
   };
-  return {middle(values), middle(peers)};
+  const double value = middle(values);
+  return {value, middle(peers), values.front(), values.back()};
+}
+
+BenchFigure figure_of(const BenchOptions& options, std::string name, std::string unit, const std::function<double()>& measure,
+                      std::string peer_name, const std::function<double()>& peer) {
+  const Medians both = medians(options.repeats, measure, options.peer ? options.peer : peer);
+  BenchFigure figure{std::move(name), both.value, std::move(unit)};
+  if (options.peer || peer) {
+    figure.peer = options.peer ? options.peer_name : std::move(peer_name);
+    figure.peer_value = both.peer;
+  }
+  figure.lowest = both.lowest;
+  figure.highest = both.highest;
+  return figure;
 }
 
 namespace {
@@ -62,14 +77,13 @@ double world_nops(const Options& machine, u64 ns, Time time) {
 
 BenchFigure timed_nop_b32(const BenchOptions& options) {
   const auto measure = [&] { return world_nops(TimedOptions{.cpus = 1}, options.measure_ns, Time::processor); };
-  return {"timed-nop-b32", medians(options.repeats, measure).value, "ops/s"};
+  return figure_of(options, "timed-nop-b32", "ops/s", measure);
 }
 
 BenchFigure live_nop_b32(const BenchOptions& options) {
   const auto measure = [&] { return world_nops(LiveOptions{}, options.measure_ns, Time::elapsed); };
   const auto host = [&] { return rate_of(native_nops(kBatch, options.measure_ns), "NOPs on the host"); };
-  const Medians both = medians(options.repeats, measure, host);
-  return {"live-nop-b32", both.value, "ops/s", "host's io_uring", both.peer};
+  return figure_of(options, "live-nop-b32", "ops/s", measure, "host's io_uring", host);
 }
 
 /// NOPs of `rings` processes, each on a processor of its own, all at the same time.
@@ -87,9 +101,8 @@ double live_rings(unsigned rings, u64 ns) {
 }
 
 BenchFigure live_two_rings(const BenchOptions& options) {
-  const Medians both = medians(
-      options.repeats, [&] { return live_rings(2, options.measure_ns); }, [&] { return live_rings(1, options.measure_ns); });
-  BenchFigure figure{"live-two-rings", both.value, "ops/s", "one ring", both.peer};
+  const auto rings = [&](unsigned count) { return [&options, count] { return live_rings(count, options.measure_ns); }; };
+  BenchFigure figure = figure_of(options, "live-two-rings", "ops/s", rings(2), "one ring", rings(1));
   if (sysconf(_SC_NPROCESSORS_ONLN) < 2) figure.note = "the host has one processor";
   return figure;
 }
@@ -111,7 +124,7 @@ BenchFigure timed_randread_qd32(const BenchOptions& options) {
     world.run();
     return rate_of(measured, "reads on the model");
   };
-  return {"timed-randread-qd32", medians(options.repeats, measure).value, "ops/s"};
+  return figure_of(options, "timed-randread-qd32", "ops/s", measure);
 }
 
 /// A file with content, for as long as the object lives.
@@ -153,8 +166,7 @@ BenchFigure live_odirect_qd32(const BenchOptions& options) {
   const auto host = [&] {
     return rate_of(native_random_reads(file.path(), options.file_bytes, kDepth, options.measure_ns), "reads on the host");
   };
-  const Medians both = medians(options.repeats, measure, host);
-  return {"live-odirect-qd32", both.value, "ops/s", "host's io_uring", both.peer};
+  return figure_of(options, "live-odirect-qd32", "ops/s", measure, "host's io_uring", host);
 }
 
 /// One world: an application and the SQ thread that takes its NOP.
@@ -184,7 +196,7 @@ BenchFigure world_handshake(const BenchOptions& options) {
     } while (watch.seconds() * 1e9 < static_cast<double>(options.measure_ns));
     return watch.seconds() * 1e6 / static_cast<double>(worlds);
   };
-  return {"world-handshake", medians(options.repeats, measure).value, "us"};
+  return figure_of(options, "world-handshake", "us", measure);
 }
 
 /// Kernel memory and heap that are in use with `count` reads under way.
@@ -216,15 +228,19 @@ BenchFigure bytes_per_request(const BenchOptions&) {
 }  // namespace
 
 const std::vector<Benchmark>& benchmarks() {
-  static const std::vector<Benchmark> all = {
-      {"timed-nop-b32", "timed engine, NOPs in batches of 32, one core", timed_nop_b32},
-      {"timed-randread-qd32", "timed engine, 4 KiB O_DIRECT random reads on ram, depth 32", timed_randread_qd32},
-      {"world-handshake", "build, run and destroy the world of a two-task SQPOLL handshake", world_handshake},
-      {"live-odirect-qd32", "live engine, 4 KiB O_DIRECT random reads of a host file, depth 32", live_odirect_qd32},
-      {"live-nop-b32", "live engine, NOPs through enter in batches of 32", live_nop_b32},
-      {"live-two-rings", "two rings on two cores", live_two_rings},
-      {"bytes-per-request", "heap and kernel memory for one more request in flight", bytes_per_request},
-  };
+  static const std::vector<Benchmark> all = [] {
+    std::vector<Benchmark> list = {
+        {"timed-nop-b32", "timed engine, NOPs in batches of 32, one core", timed_nop_b32},
+        {"timed-randread-qd32", "timed engine, 4 KiB O_DIRECT random reads on ram, depth 32", timed_randread_qd32},
+        {"world-handshake", "build, run and destroy the world of a two-task SQPOLL handshake", world_handshake},
+        {"live-odirect-qd32", "live engine, 4 KiB O_DIRECT random reads of a host file, depth 32", live_odirect_qd32},
+        {"live-nop-b32", "live engine, NOPs through enter in batches of 32", live_nop_b32},
+        {"live-two-rings", "two rings on two cores", live_two_rings},
+        {"bytes-per-request", "heap and kernel memory for one more request in flight", bytes_per_request},
+    };
+    for (const auto& more : {explore_benchmarks(), explore_counts()}) list.insert(list.end(), more.begin(), more.end());
+    return list;
+  }();
   return all;
 }
 

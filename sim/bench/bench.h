@@ -19,6 +19,8 @@ struct BenchOptions {
   u64 measure_ns = 300'000'000;     ///< how long one measurement takes, about
   std::string directory = ".";      ///< where the file of live-odirect-qd32 is made, and removed
   u64 file_bytes = u64{256} << 20;  ///< its size
+  std::function<double()> peer{};   ///< one measurement of a peer from outside, instead of the benchmark's own
+  std::string peer_name{};
 };
 
 struct BenchFigure {
@@ -27,16 +29,18 @@ struct BenchFigure {
   std::string unit;
   std::string peer{};  ///< what `peer_value` measures; empty if there is none
   std::optional<double> peer_value{};
-  std::string note{};  ///< why there is no figure, or what to know of it
+  std::string note{};                         ///< why there is no figure, or what to know of it
+  std::optional<double> lowest{}, highest{};  ///< of the measurements that `value` is the median of
+  std::optional<bool> pass{};                 ///< where the peer's value is a bound: whether it is kept
   [[nodiscard]] std::optional<double> ratio() const {
     return peer_value && *peer_value != 0 ? std::optional(value / *peer_value) : std::nullopt;
   }
 };
 
 struct Benchmark {
-  const char* name;
-  const char* about;
-  BenchFigure (*run)(const BenchOptions& options);
+  std::string name;
+  std::string about;
+  std::function<BenchFigure(const BenchOptions& options)> run;
 };
 
 /// All of them, in the order in which they are printed. The group of a benchmark is the first word of its name.
@@ -46,7 +50,13 @@ struct Benchmark {
 struct Medians {
   double value = 0;
   double peer = 0;
+  double lowest = 0, highest = 0;  ///< of what the value is the median of
 };
 [[nodiscard]] Medians medians(unsigned repeats, const std::function<double()>& measure, const std::function<double()>& peer = {});
+
+/// The figure of options.repeats measurements, in turn with those of the peer: the user's if there is one, else the given one.
+[[nodiscard]] BenchFigure figure_of(const BenchOptions& options, std::string name, std::string unit,
+                                    const std::function<double()>& measure, std::string peer_name = {},
+                                    const std::function<double()>& peer = {});
 
 }  // namespace uringsim::sim

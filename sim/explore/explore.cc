@@ -146,7 +146,7 @@ class Sampling {
     auto report = start + std::chrono::milliseconds(200);
     for (u64 turns = 0;; turns++) {
       if (result_.executions + result_.blocked + result_.cut >= options_.executions) return true;
-      if ((turns & 63) == 0) {
+      if ((turns & 63) == 63) {
         const auto now = Clock::now();
         if (now >= until) return true;
         if (options_.progress && now >= report) {

@@ -15,14 +15,17 @@
 #include "sim/fiber/bench.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
+#include "sim/scenario/quantity.h"
 #include "tools/uringsim/commands.h"
 
 namespace uringsim::tools {
 
 namespace {
 
-/// "timed" of "timed-nop-b32".
-std::string group_of(const std::string& name) { return name.substr(0, name.find('-')); }
+/// True if `group` is the name, or its first words: "timed" or "explore-count" of "explore-count-readers-8-sc".
+bool belongs_to(const std::string& name, const std::string& group) {
+  return group.empty() || name == group || (name.starts_with(group) && name[group.size()] == '-');
+}
 
 /// The number after the last "rate=", else the last number in `text`; nothing if there is none.
 std::optional<double> last_number(const std::string& text) {
@@ -68,10 +71,13 @@ class Bench : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "bench"; }
   [[nodiscard]] std::string about() const override { return "the benchmarks that the README quotes, each beside its peer"; }
-  [[nodiscard]] std::string example() const override { return "uringsim bench timed     # those whose names begin with timed"; }
+  [[nodiscard]] std::string example() const override {
+    return "uringsim bench explore-handshake-n2 --peer explore-handshake-n2=./relacy_bench.sh";
+  }
   void describe(CLI::App& app) override {
-    app.add_option("GROUP", group_, "only benchmarks of this name or first word of a name");
+    app.add_option("GROUP", group_, "only benchmarks of this name, or whose names begin with these words");
     app.add_option("--peer", peers_, "BENCH='COMMAND': the last number that COMMAND prints (or its rate=N) is the peer's value");
+    app.add_option("--time", time_, "how long one measurement takes (300ms)");
     app.add_option("--repeats", options_.repeats, "measurements of each, of which the median counts")->capture_default_str();
     app.add_option("--directory", options_.directory, "where files of the host are made, and removed")->capture_default_str();
     app.add_flag("--json", json_, "{\"benchmarks\": [{\"name\", \"value\", \"unit\", \"peer\", \"peer_value\", \"ratio\"}]}");
@@ -80,26 +86,37 @@ class Bench : public Command {
     const std::map<std::string, std::string> peers = peer_commands();
     nlohmann::ordered_json array = nlohmann::ordered_json::array();
     bool known = false;
+    const bool one = std::any_of(sim::benchmarks().begin(), sim::benchmarks().end(),
+                                 [&](const sim::Benchmark& bench) { return bench.name == group_; });
     const auto wanted = [&](const std::string& bench) {
-      const bool yes = group_.empty() || bench == group_ || group_of(bench) == group_;
+      const bool yes = one ? bench == group_ : belongs_to(bench, group_);
       known |= yes;
       return yes && terminal.stop_signal() == 0;
     };
-    const auto tell = [&](sim::BenchFigure figure) {
-      if (const auto at = peers.find(figure.name); at != peers.end()) {
-        figure.peer = at->second;
-        figure.peer_value = run_peer(at->first, at->second);
-      }
+    const auto tell = [&](const sim::BenchFigure& figure) {
       if (json_)
         array.push_back(as_json(figure));
       else
-        terminal.print(as_line(figure));
+        terminal.print(as_line(terminal, figure));
     };
-    for (const sim::Benchmark& bench : sim::benchmarks())
-      if (wanted(bench.name)) tell(bench.run(options_));
+    if (!time_.empty()) {
+      const auto time = sim::parse_duration(time_);
+      options_.measure_ns = time ? time->count : 0;
+      if (options_.measure_ns < 1'000'000 || options_.measure_ns > 3'600'000'000'000)
+        throw sim::InputError(fmt::format("bench: --time {}: from 1ms to an hour", sim::in_quotes(time_)));
+    }
+    for (const sim::Benchmark& bench : sim::benchmarks()) {
+      if (!wanted(bench.name)) continue;
+      sim::BenchOptions options = options_;
+      if (const auto at = peers.find(bench.name); at != peers.end()) {
+        options.peer_name = at->second;
+        options.peer = [at] { return run_peer(at->first, at->second); };
+      }
+      tell(bench.run(options));
+    }
     // The engines' own, without a kernel.
     for (const sim::FiberFigure& figure : fiber_figures(wanted)) tell({figure.name, figure.value, figure.unit});
-    if (!known)
+    if (!known && terminal.stop_signal() == 0)
       throw sim::InputError(fmt::format("bench: no benchmark {}; {}", sim::in_quotes(group_), sim::name_hint(group_, names())));
     if (json_) terminal.print(nlohmann::ordered_json{{"benchmarks", array}}.dump(1));
     return terminal.stop_signal() != 0 ? exit_signal + terminal.stop_signal() : exit_good;
@@ -117,8 +134,8 @@ class Bench : public Command {
     std::vector<std::string_view> all;
     for (const sim::Benchmark& bench : sim::benchmarks()) {
       const std::string_view name = bench.name;
-      const std::string_view group = name.substr(0, name.find('-'));
-      all.push_back(name);
+      const std::string_view group = name.starts_with("explore-count-") ? "explore-count" : name.substr(0, name.find('-'));
+      if (group != "explore-count") all.push_back(name);  // too many to be named
       if (std::find(all.begin(), all.end(), group) == all.end()) all.push_back(group);
     }
     return all;
@@ -145,22 +162,32 @@ class Bench : public Command {
     if (!figure.peer.empty()) json["peer"] = figure.peer;
     if (figure.peer_value) json["peer_value"] = *figure.peer_value;
     if (ratio) json["ratio"] = *ratio;
+    if (figure.lowest) json["lowest"] = *figure.lowest, json["highest"] = *figure.highest;
+    if (figure.pass) json["pass"] = *figure.pass;
     if (!figure.note.empty()) json["note"] = figure.note;
     return json;
   }
-  [[nodiscard]] static std::string as_line(const sim::BenchFigure& figure) {
-    std::string line =
-        fmt::format("{:<22} {:>14.{}f} {:<6}", figure.name, figure.value, figure.value < 1000 ? 2 : 0, figure.unit);
+  static std::string short_name(const std::string& peer) { return peer.size() <= 24 ? peer : peer.substr(0, 21) + "..."; }
+  /// As many digits as mean something.
+  [[nodiscard]] static std::string as_number(double value, const std::string& unit) {
+    return fmt::format("{:.{}f}", value, unit == "executions" || value >= 1000 ? 0 : value >= 10 ? 1 : 3);
+  }
+  [[nodiscard]] static std::string as_line(const Terminal& terminal, const sim::BenchFigure& figure) {
+    std::string line = fmt::format("{:<43} {:>11} {:<12}", figure.name, as_number(figure.value, figure.unit), figure.unit);
+    if (figure.lowest && *figure.lowest != *figure.highest)
+      line += fmt::format(" {} to {}", as_number(*figure.lowest, figure.unit), as_number(*figure.highest, figure.unit));
     if (figure.peer_value)
-      line += fmt::format("  {:>14.{}f} {}: {:.2f}", *figure.peer_value, *figure.peer_value < 1000 ? 2 : 0, figure.peer,
+      line += fmt::format("  {} {}: {:.2f}", as_number(*figure.peer_value, figure.unit), short_name(figure.peer),
                           figure.ratio().value_or(0));
     if (!figure.note.empty()) line += fmt::format("  ({})", figure.note);
+    if (figure.pass) line += "  " + (*figure.pass ? terminal.styled("good", "pass") : terminal.styled("bad", "FAIL"));
     return line;
   }
 
   std::string group_;
   std::vector<std::string> peers_;
   sim::BenchOptions options_;
+  std::string time_;
   bool json_ = false;
 };
 

@@ -9,8 +9,12 @@
 #include <filesystem>
 
 #include "sim/bench/bench_worlds.h"
+#include "sim/bench/explore_bench.h"
 
 namespace uringsim::sim {
+
+void PrintTo(const Benchmark& bench, std::ostream* out) { *out << bench.name; }
+
 namespace {
 
 TEST(Bench, MediansAreTakenOfAlternatingMeasurements) {
@@ -36,8 +40,19 @@ TEST(Bench, ARatioNeedsAPeer) {
   EXPECT_DOUBLE_EQ((BenchFigure{"a", 4, "x", "p", 8.0}.ratio().value()), 0.5);
 }
 
+/// Those that stop when their time is over.
+std::vector<Benchmark> quick_ones() {
+  std::vector<Benchmark> quick;
+  for (const Benchmark& bench : benchmarks()) {
+    const bool whole_search = bench.name.starts_with("explore-count-") || bench.name.starts_with("explore-dpor-n5") ||
+                              bench.name == "explore-jobs2-dpor";
+    if (!whole_search) quick.push_back(bench);
+  }
+  return quick;
+}
+
 class EveryBenchmark : public testing::TestWithParam<Benchmark> {};
-INSTANTIATE_TEST_SUITE_P(Benchmarks, EveryBenchmark, testing::ValuesIn(benchmarks()), [](const auto& tested) {
+INSTANTIATE_TEST_SUITE_P(Benchmarks, EveryBenchmark, testing::ValuesIn(quick_ones()), [](const auto& tested) {
   std::string name = tested.param.name;
   for (char& c : name)
     if (c == '-') c = '_';
@@ -57,6 +72,33 @@ TEST_P(EveryBenchmark, MeasuresSomethingUnderItsName) {
   EXPECT_GT(figure.peer_value.value_or(1), 0);
   EXPECT_TRUE(std::filesystem::is_empty(directory));
   std::filesystem::remove(directory);
+}
+
+TEST(Bench, CountsOfExecutionsAreAtMostThoseOfOptimalExplorers) {
+  unsigned judged = 0;
+  for (const Benchmark& bench : explore_counts()) {
+    const bool small = bench.name.starts_with("explore-count-litmus-") || bench.name.starts_with("explore-count-handshake-n2");
+    if (!small) continue;
+    const BenchFigure figure = bench.run({});
+    EXPECT_EQ(figure.pass.has_value(), !bench.name.ends_with("-weak")) << bench.name;
+    EXPECT_TRUE(figure.pass.value_or(true)) << bench.name << ": " << figure.value << ", " << figure.note;
+    judged += figure.pass.has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(judged, 30u);
+}
+
+TEST(Bench, AMeasurementOfThePeerIsTakenInTurnWithOnesOwn) {
+  std::string order;
+  BenchOptions options{.repeats = 3};
+  options.peer = [&] { return order += 'p', 2.0; };
+  options.peer_name = "theirs";
+  double next = 0;
+  const BenchFigure figure = figure_of(options, "a", "x", [&] { return order += 'o', next += 1; });
+  EXPECT_EQ(order, "opopop");
+  EXPECT_EQ(figure.peer, "theirs");
+  EXPECT_DOUBLE_EQ(figure.ratio().value(), 1);
+  EXPECT_DOUBLE_EQ(figure.lowest.value(), 1);
+  EXPECT_DOUBLE_EQ(figure.highest.value(), 3);
 }
 
 TEST(Bench, ARequestInFlightTakesAtMost512Bytes) {
