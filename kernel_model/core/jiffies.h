@@ -28,6 +28,11 @@ inline u64 jiffies() noexcept { return INITIAL_JIFFIES() + arch::machine().ticks
 /// When the tick that makes jiffies `at` happens; 0 for the past before the machine was switched on.
 u64 jiffies_to_monotonic(u64 at) noexcept;
 
+/// time_after(jiffies(), deadline): the only way to ask whether a deadline has passed.
+inline bool jiffies_after(u64 deadline) noexcept {
+  return arch::machine().ticks_passed(TICK_NSEC(), static_cast<s64>(deadline - INITIAL_JIFFIES()));
+}
+
 inline bool time_after(u64 a, u64 b) noexcept { return static_cast<s64>(b - a) < 0; }
 inline bool time_before(u64 a, u64 b) noexcept { return time_after(b, a); }
 inline bool time_after_eq(u64 a, u64 b) noexcept { return static_cast<s64>(a - b) >= 0; }

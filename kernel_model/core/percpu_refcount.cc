@@ -4,11 +4,31 @@
 
 namespace uringsim::kernel {
 
+namespace {
+
+/// Moves what the slots hold into the counter, and the bias out of it. Models percpu_ref_switch_to_atomic_rcu()'s sum.
+void fold_slots(percpu_ref* ref) noexcept {
+  u64 references = 0;
+  for (u64& slot : ref->slot) references += static_cast<u64>(static_cast<s64>(fetch_or(slot, percpu_ref::kFolded)) >> 1);
+  (void)fetch_add(ref->count, references - percpu_ref::kBias);
+}
+
+/// The opposite: from here on references are counted in the slots. Models __percpu_ref_switch_to_percpu().
+void unfold_slots(percpu_ref* ref) noexcept {
+  (void)fetch_add(ref->count, percpu_ref::kBias);
+  for (u64& slot : ref->slot) WRITE_ONCE(slot, u64{0});
+}
+
+}  // namespace
+
 int percpu_ref_init(percpu_ref* ref, percpu_ref_func_t release, unsigned flags) noexcept {
   Kernel& k = kernel();
   // Stands for the per-processor counters that Linux allocates here.
   if (k.allocation_fault != nullptr && should_fail_allocation(k, sizeof(u64))) return -ENOMEM;
-  ref->count_and_dead = (flags & PERCPU_REF_INIT_DEAD) != 0 ? percpu_ref::kDead : 1;
+  const bool dead = (flags & PERCPU_REF_INIT_DEAD) != 0;
+  const bool folded = dead || (flags & PERCPU_REF_INIT_ATOMIC) != 0;
+  for (u64& slot : ref->slot) slot = folded ? percpu_ref::kFolded : 0;
+  ref->count = dead ? percpu_ref::kDead : folded ? 1 : percpu_ref::kBias + 1;
   ref->release = release;
   ref->confirm = nullptr;
   return 0;
@@ -16,7 +36,8 @@ int percpu_ref_init(percpu_ref* ref, percpu_ref_func_t release, unsigned flags) 
 
 void percpu_ref_exit(percpu_ref* ref) noexcept {
   WARN_ON(ref->confirm != nullptr, "percpu_ref_exit: a kill is not confirmed yet");
-  WRITE_ONCE(ref->count_and_dead, percpu_ref::kDead);
+  for (u64& slot : ref->slot) WRITE_ONCE(slot, percpu_ref::kFolded);
+  WRITE_ONCE(ref->count, percpu_ref::kDead);
 }
 
 namespace {
@@ -42,7 +63,8 @@ void percpu_ref_kill_and_confirm(percpu_ref* ref, percpu_ref_func_t confirm) noe
     ref->confirm = confirm != nullptr ? confirm : no_confirmation;
     percpu_ref_get(ref);
   }
-  (void)fetch_or(ref->count_and_dead, percpu_ref::kDead, Order::relaxed);
+  (void)fetch_or(ref->count, percpu_ref::kDead, Order::relaxed);
+  if ((READ_ONCE(ref->slot[0]) & percpu_ref::kFolded) == 0) fold_slots(ref);
   spin_unlock(&ref->lock);
   if (!switching) call_rcu(&ref->rcu, killed_everywhere);
   percpu_ref_put(ref);
@@ -57,7 +79,8 @@ void percpu_ref_resurrect(percpu_ref* ref) noexcept {
   spin_lock(&ref->lock);
   WARN_ON(!percpu_ref_is_dying(ref), "percpu_ref_resurrect: not dead");
   percpu_ref_get(ref);
-  (void)fetch_and(ref->count_and_dead, ~percpu_ref::kDead, Order::relaxed);
+  (void)fetch_and(ref->count, ~percpu_ref::kDead, Order::relaxed);
+  unfold_slots(ref);
   spin_unlock(&ref->lock);
 }
 

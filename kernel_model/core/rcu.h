@@ -5,7 +5,7 @@
 // holds up everybody who waits for a grace period, io_uring_register() first of all.
 //
 // Divergence: there are no read-side sections to wait for. Nothing here reclaims memory that a lockless reader may still look
-// at (percpu_ref keeps its whole state in one word).
+// at (percpu_ref marks every slot of its own, see there).
 #pragma once
 
 #include "kernel_model/core/kernel.h"
