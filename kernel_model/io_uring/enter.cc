@@ -12,11 +12,14 @@ namespace uringsim::kernel {
 
 namespace {
 
-/// enter on a ring whose SQ thread submits: nothing but a wakeup, if asked for.
+/// enter on a ring whose SQ thread submits: nothing but a wakeup, if asked for. It is wake_up(), taken apart so that the trace
+/// learns under the queue's lock whether anybody was there, and looks at nothing that the kernel does not look at.
 void io_sq_wakeup(io_ring_ctx* ctx, u32 flags) noexcept {
   if ((flags & uapi::IORING_ENTER_SQ_WAKEUP) == 0) return;
-  ctx->kernel_->trace(EventKind::sq_wakeup_asked, ctx->id, waitqueue_active(&ctx->sqo_wait) ? 1 : 0);
-  wake_up(&ctx->sqo_wait);
+  spin_lock(&ctx->sqo_wait.lock);
+  ctx->kernel_->trace(EventKind::sq_wakeup_asked, ctx->id, ctx->sqo_wait.list.count != 0 ? 1 : 0);
+  __wake_up_locked_key(&ctx->sqo_wait, TASK_NORMAL, 1, nullptr);
+  spin_unlock(&ctx->sqo_wait.lock);
 }
 
 }  // namespace
