@@ -153,6 +153,9 @@ class Machine {
   /// now() / period: jiffies. Asking for it promises that the caller looks at nothing finer, so that a poller which reads
   /// jiffies is known to see no change before the next one; one that reads now() sees a change at every pass.
   [[nodiscard]] virtual u64 ticks(u64 period) noexcept { return now() / period; }
+  /// ticks(period) > count: how a deadline is looked at. What ticks() says may set deadlines only; that time goes on until one of
+  /// them has passed is found out here, and is a choice of an explored task here.
+  [[nodiscard]] virtual bool ticks_passed(u64 period, s64 count) noexcept { return static_cast<s64>(ticks(period)) > count; }
   virtual void timer_start(Timer& timer, u64 due) noexcept = 0;
   /// 1: was armed and will not run; 0: was not armed; -1: its callback is running right now (hrtimer_try_to_cancel).
   virtual int timer_cancel(Timer& timer) noexcept = 0;

@@ -58,7 +58,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
     }
 
     if (!io_get_sqring(ctx, &sqes[0])) {
-      if (inflight != 0 || !time_after(jiffies(), timeout)) {
+      if (inflight != 0 || !jiffies_after(timeout)) {
         cpu_relax();
         continue;
       }

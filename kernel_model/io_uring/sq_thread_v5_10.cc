@@ -58,7 +58,7 @@ sq_ret __io_sq_thread(io_ring_ctx* ctx, sqo_wait_entry* wait, sq_thread_mm* mm, 
   u32 to_submit = io_sqring_entries(ctx);
   if (to_submit == 0 || need_resched()) {
     mm->drop();
-    if (need_resched() || (!time_after(jiffies(), timeout) && !percpu_ref_is_dying(&ctx->refs))) return SQT_SPIN;
+    if (need_resched() || (!jiffies_after(timeout) && !percpu_ref_is_dying(&ctx->refs))) return SQT_SPIN;
     prepare_to_wait(&ctx->sqo_wait, &wait->wq, TASK_INTERRUPTIBLE);
     // The last look. NEED_WAKEUP is not set yet: what is published from here on wakes nobody.
     to_submit = io_sqring_entries(ctx);

@@ -60,7 +60,7 @@ int io_sq_thread_v5_4(void* data) noexcept {
       mm.drop();
 
       // Within the idle time: look again.
-      if (inflight != 0 || !time_after(jiffies(), timeout)) {
+      if (inflight != 0 || !jiffies_after(timeout)) {
         cond_resched();
         continue;
       }

@@ -89,6 +89,8 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] unsigned cpus() const noexcept override { return 4; }
   [[nodiscard]] int current_cpu() const noexcept override { return 0; }
   [[nodiscard]] u64 now() noexcept override;
+  [[nodiscard]] u64 ticks(u64 period) noexcept override;
+  [[nodiscard]] bool ticks_passed(u64 period, s64 count) noexcept override;
   void timer_start(arch::Timer& timer, u64 due) noexcept override;
   int timer_cancel(arch::Timer& timer) noexcept override;
   void raise(arch::Interrupt& interrupt) noexcept override;
@@ -128,6 +130,7 @@ class Search final : public arch::Machine, private Ending {
     u16 pending = 0;      // barriers passed since the last event
     bool effect = false;  // the polling pass under way changed something
     u16 pass_from = 0;    // index of its first event
+    bool waited = false;  // it chose that a deadline has not passed yet
     u16 wait_word = 0;
     EventId wait_event = 0;
     u32 wait_id = 0;
@@ -271,6 +274,7 @@ class Search final : public arch::Machine, private Ending {
   u32 set_up_tasks_ = 0;  // those with a higher number are spawned in the run
   bool replaying_ = false;
   bool preempt_ = false;
+  bool idle_ = false;   // the execution under way repeats a pass that another one leaves out
   bool abort_ = false;  // the execution under way must not go on
   bool outgrown_ = false;
   bool recording_ = false;

@@ -48,11 +48,13 @@ void Search<W>::restart() {
     task.pending = 0;
     task.effect = false;
     task.pass_from = 0;
+    task.waited = false;
     task.spawned = 0;
     task.pool_used = 0;
     task.scopes = task.rest_scopes;
   }
   preempt_ = false;
+  idle_ = false;
   *own_ = Own{};
   own_->clock = kBeginning;
 }
@@ -125,7 +127,7 @@ void Search<W>::replay() {
 
 template <unsigned W>
 void Search<W>::extend() {
-  while (!abort_ && !outgrown_ && !violated_) {
+  while (!abort_ && !outgrown_ && !violated_ && !idle_) {
     Task* const task = pick();
     if (task == nullptr) return;
     preempt_ = false;
@@ -236,6 +238,10 @@ EventId Search<W>::replayed_event(Task& task) {
 /// An execution is over: counts it, and has it judged.
 template <unsigned W>
 void Search<W>::finish() {
+  if (idle_) {
+    if (counted_) result_.blocked++;
+    return;
+  }
   Graph<W>& g = *graph_;
   bool cut = false;
   all_ended_ = true;
@@ -763,6 +769,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   child.pending = 0;
   child.effect = false;
   child.pass_from = 0;
+  child.waited = false;
   child.spawned = 0;
   child.scopes.clear();
   child.fiber.start(child.stack, child.stack_bytes, &Search::enter, &child);
@@ -881,9 +888,11 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
   if (!task.effect && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be
     task.site = site;
+    idle_ |= task.waited;
     leave(task, Status::polling);
   }
   task.effect = false;
+  task.waited = false;
   task.pass_from = task.replayed;
 }
 
@@ -899,6 +908,24 @@ u64 Search<W>::now() noexcept {
   const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
   running().effect = effect || moved != 0;
   return seen;
+}
+
+/// A look that only sets deadlines: how late it comes makes no difference to anything.
+template <unsigned W>
+u64 Search<W>::ticks(u64 period) noexcept {
+  if (set_up_) return kBeginning / period;
+  return load(&own_->clock, 8, arch::Order::relaxed, nullptr, {}) / period;
+}
+
+/// Whether a deadline has passed is a choice, the first option being that it has. A polling pass that was told the opposite and
+/// has no effect could as well have waited: what comes after it is found by the executions in which it did.
+template <unsigned W>
+bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
+  if (static_cast<s64>(ticks(period)) > count) return true;
+  if (set_up_) return false;
+  if (choose(2, "time") == 0) return static_cast<s64>(move_time() / period) > count;
+  running().waited = true;
+  return false;
 }
 
 template <unsigned W>
