@@ -57,7 +57,7 @@ void put_cred(const cred* credentials) noexcept {
 
 cred* prepare_creds() noexcept {
   const cred* const old = current_cred();
-  cred* const fresh = kmalloc<cred>(*old);
+  cred* const fresh = kmemdup(*old);
   if (fresh == nullptr) return nullptr;
   fresh->usage = 1;
   get_uid(fresh->user);

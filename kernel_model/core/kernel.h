@@ -75,14 +75,18 @@ struct Kernel {
   u64 tlb_generations = 0;                 ///< numbers given to mm_struct::tlb_generation; likewise
 };
 
-/// Objects of the kernel: zeroed memory of the machine, constructed. Null when memory ran out (or a fault was asked for).
-template <class T, class... Arguments>
-[[nodiscard]] T* kmalloc(Arguments&&... arguments) noexcept;
+/// Objects of the kernel: zeroed memory of the machine, constructed. Null when memory ran out (or a fault was asked for, which
+/// may name the function that allocates: `site`).
+template <class T>
+[[nodiscard]] T* kmalloc(const char* site = __builtin_FUNCTION()) noexcept;
+/// A copy.
+template <class T>
+[[nodiscard]] T* kmemdup(const T& from, const char* site = __builtin_FUNCTION()) noexcept;
 template <class T>
 void kfree(T* object) noexcept;
 /// `count` objects, zeroed; freed with kfree_array.
 template <class T>
-[[nodiscard]] T* kcalloc(u64 count) noexcept;
+[[nodiscard]] T* kcalloc(u64 count, const char* site = __builtin_FUNCTION()) noexcept;
 template <class T>
 void kfree_array(T* objects, u64 count) noexcept;
 

@@ -154,12 +154,12 @@ void exit_mmap(mm_struct* mm) noexcept {
 
 // ---- pages -------------------------------------------------------------------------------------------------------------
 
-page* alloc_pages(unsigned order) noexcept {
+page* alloc_pages(unsigned order, const char* site) noexcept {
   Kernel& k = kernel();
   const u64 count = u64{1} << order;
   if (__atomic_add_fetch(&k.pages_used, count, __ATOMIC_RELAXED) <= k.options.memory_pages) {
-    page* const pages = kcalloc<page>(count);
-    u8* const data = pages != nullptr ? static_cast<u8*>(detail::allocate(count << PAGE_SHIFT, PAGE_SIZE)) : nullptr;
+    page* const pages = kcalloc<page>(count, site);
+    u8* const data = pages != nullptr ? static_cast<u8*>(detail::allocate(count << PAGE_SHIFT, PAGE_SIZE, site)) : nullptr;
     if (data != nullptr) {
       for (u64 i = 0; i < count; i++) {
         pages[i].head = pages;
@@ -199,6 +199,8 @@ mm_struct* mm_alloc() noexcept {
   if (mm == nullptr) return nullptr;
   refcount_set(&mm->mm_users, 1);
   refcount_set(&mm->mm_count, 1);
+  mm->id = kernel().trace.next_id(ObjectClass::mm);
+  kernel().trace(EventKind::mm_alloc, mm->id);
   mm->tlb_generation = next_generation();
   return mm;
 }
@@ -237,7 +239,9 @@ mm_struct* dup_mm(mm_struct* from) noexcept {
 
 void mmgrab(mm_struct* mm) noexcept { refcount_inc(&mm->mm_count); }
 void mmdrop(mm_struct* mm) noexcept {
-  if (refcount_dec_and_test(&mm->mm_count)) kfree(mm);
+  if (!refcount_dec_and_test(&mm->mm_count)) return;
+  kernel().trace(EventKind::mm_free, mm->id);
+  kfree(mm);
 }
 bool mmget_not_zero(mm_struct* mm) noexcept { return refcount_inc_not_zero(&mm->mm_users); }
 void mmget(mm_struct* mm) noexcept { refcount_inc(&mm->mm_users); }

@@ -32,7 +32,7 @@ struct page {
 
 /// 2^order zeroed pages that adjoin, one reference; null when memory (or KernelOptions::memory_pages) ran out. The array of
 /// page structs adjoins, too.
-[[nodiscard]] page* alloc_pages(unsigned order) noexcept;
+[[nodiscard]] page* alloc_pages(unsigned order, const char* site = __builtin_FUNCTION()) noexcept;
 inline void get_page(page* page) noexcept { __atomic_add_fetch(&page->head->refs, 1, __ATOMIC_RELAXED); }
 void put_page(page* page) noexcept;
 inline u32 page_count(const page* page) noexcept { return __atomic_load_n(&page->head->refs, __ATOMIC_RELAXED); }
@@ -61,6 +61,7 @@ struct mm_struct {
   list_head mmap;                  ///< areas by address: mmap_sem for writing and page_table_lock to change
   u64 tlb_generation = 0;          ///< of translations; unique in the kernel, new with every unmapping. The hardware's atomics
   u64 pinned_vm = 0;               ///< pages that io_uring accounted here (5.10)
+  u32 id = 0;                      ///< for traces
 };
 
 /// An empty address space with one user; null when memory ran out.

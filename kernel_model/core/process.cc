@@ -34,6 +34,13 @@ task_struct* alloc_task(const char* name, task_entry entry, void* argument) noex
   return task;
 }
 
+void trace_new_task(const task_struct* task) noexcept {
+  u64 comm[2];
+  static_assert(sizeof(comm) == sizeof(task->name));
+  std::memcpy(comm, task->name, sizeof(comm));
+  kernel().trace(EventKind::task_newtask, task->id, task->pid, comm[0], comm[1], task->tgid);
+}
+
 /// Gives it a pid and makes it findable. `leader`: null for a new process.
 void publish(task_struct* task, task_struct* parent, task_struct* leader) noexcept {
   Kernel& k = kernel();
@@ -111,6 +118,7 @@ void spawn(task_struct* task, int cpu, u32 stack_bytes, bool kernel_thread) noex
   options.stack_bytes = stack_bytes;
   options.kernel_thread = kernel_thread;
   arch::machine().spawn(*task, begin_program, task, options);
+  trace_new_task(task);
 }
 
 task_struct* clone(u32 flags, task_struct* parent, const cred* credentials, const process_options& options, task_entry entry,
@@ -134,7 +142,7 @@ task_struct* clone(u32 flags, task_struct* parent, const cred* credentials, cons
 
 task_struct* create_process(const process_options& options, task_entry entry, void* argument) noexcept {
   Kernel& k = kernel();
-  cred* const credentials = kmalloc<cred>(*k.init->real_cred);
+  cred* const credentials = kmemdup(*k.init->real_cred);
   if (credentials == nullptr) return ERR_PTR<task_struct>(-ENOMEM);
   credentials->usage = 1;
   credentials->uid = credentials->euid = credentials->fsuid = options.uid;

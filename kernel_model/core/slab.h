@@ -9,22 +9,28 @@
 
 namespace uringsim::kernel {
 
-/// Whether this allocation is to fail because a scenario asked for it (core/fault.cc). Models lib/fault-inject.c.
-bool should_fail_allocation(Kernel& kernel, u64 bytes) noexcept;
+/// Whether this allocation, made by the kernel function `site`, is to fail because a scenario asked for it (core/fault.cc).
+bool should_fail_allocation(Kernel& kernel, u64 bytes, const char* site) noexcept;
 
 namespace detail {
-inline void* allocate(u64 bytes, u64 align) noexcept {
+inline void* allocate(u64 bytes, u64 align, const char* site) noexcept {
   Kernel& k = kernel();
-  if (k.allocation_fault != nullptr && should_fail_allocation(k, bytes)) [[unlikely]]
+  if (k.allocation_fault != nullptr && should_fail_allocation(k, bytes, site)) [[unlikely]]
     return nullptr;
   return k.machine.alloc(bytes, align);
 }
 }  // namespace detail
 
-template <class T, class... Arguments>
-T* kmalloc(Arguments&&... arguments) noexcept {
-  void* const memory = detail::allocate(sizeof(T), alignof(T));
-  return memory != nullptr ? new (memory) T{std::forward<Arguments>(arguments)...} : nullptr;
+template <class T>
+T* kmalloc(const char* site) noexcept {
+  void* const memory = detail::allocate(sizeof(T), alignof(T), site);
+  return memory != nullptr ? new (memory) T{} : nullptr;
+}
+
+template <class T>
+T* kmemdup(const T& from, const char* site) noexcept {
+  void* const memory = detail::allocate(sizeof(T), alignof(T), site);
+  return memory != nullptr ? new (memory) T{from} : nullptr;
 }
 
 template <class T>
@@ -35,9 +41,9 @@ void kfree(T* object) noexcept {
 }
 
 template <class T>
-T* kcalloc(u64 count) noexcept {
+T* kcalloc(u64 count, const char* site) noexcept {
   if (count == 0 || count > (u64{1} << 40) / sizeof(T)) return nullptr;
-  void* const memory = detail::allocate(count * sizeof(T), alignof(T));
+  void* const memory = detail::allocate(count * sizeof(T), alignof(T), site);
   if (memory == nullptr) return nullptr;
   T* const objects = static_cast<T*>(memory);
   for (u64 i = 0; i < count; i++) new (&objects[i]) T{};

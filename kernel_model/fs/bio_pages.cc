@@ -15,7 +15,7 @@ constexpr u64 bytes_of(unsigned vecs) noexcept { return sizeof(sized_bio) + vecs
 }  // namespace
 
 bio* bio_alloc(BlockDevice* device, bio_op op, u64 sector, unsigned vecs) noexcept {
-  void* const memory = detail::allocate(bytes_of(vecs), alignof(sized_bio));
+  void* const memory = detail::allocate(bytes_of(vecs), alignof(sized_bio), "bio_alloc");
   if (memory == nullptr) return nullptr;
   sized_bio* const made = new (memory) sized_bio;
   made->body.bi_io_vec = reinterpret_cast<bio_vec*>(made + 1);  // zeroed memory is an array of empty ones

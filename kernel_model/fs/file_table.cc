@@ -19,6 +19,7 @@ void __fput(file* file) noexcept {
   if ((file->f_flags & FASYNC) != 0 && file->f_op->fasync != nullptr) file->f_op->fasync(-1, file, 0);
   if (file->f_op->release != nullptr) file->f_op->release(inode, file);
   put_cred(file->f_cred);
+  kernel().trace(EventKind::file_free, file->id);
   kfree(file);
   iput(inode);
 }
@@ -64,6 +65,7 @@ file* alloc_file(inode* inode, u32 flags, const file_operations* ops) noexcept {
   made->f_cred = get_cred(current_cred());
   if (inode->i_mapping != nullptr) made->f_wb_err = READ_ONCE(inode->i_mapping->wb_err);
   made->id = kernel().trace.next_id(ObjectClass::file);
+  kernel().trace(EventKind::file_open, made->id);
   return made;
 }
 

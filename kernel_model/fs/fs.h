@@ -138,6 +138,18 @@ struct file_ra_state {
   s64 prev_pos = -1;
 };
 
+/// Who gets a file's SIGIO (fs/fasync.h), and on whose behalf. Set by fcntl() alone.
+struct fown_struct {
+  int pid = 0;
+  u32 uid = 0, euid = 0;
+};
+struct fasync_struct;
+/// The files that want a signal when something happens.
+struct fasync_list {
+  spinlock_t lock;
+  fasync_struct* first = nullptr;  ///< lock; looked at without
+};
+
 struct file {
   refcount_t f_count;  ///< get_file, fget, fput
   const file_operations* f_op = nullptr;
@@ -148,6 +160,7 @@ struct file {
   s64 f_pos = 0;                       ///< f_pos_lock
   mutex f_pos_lock;
   const cred* f_cred = nullptr;  ///< counted
+  fown_struct f_owner;
   file_ra_state f_ra;
   u32 f_wb_err = 0;  ///< address_space::wb_err that this file has reported; shared word
   void* private_data = nullptr;

@@ -5,6 +5,7 @@
 #include "kernel_model/core/rlimit.h"
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/fs/ext4.h"
+#include "kernel_model/fs/fasync.h"
 #include "kernel_model/fs/fdtable.h"
 #include "kernel_model/fs/host_file.h"
 #include "kernel_model/fs/namei.h"
@@ -273,6 +274,10 @@ s64 sys_fcntl(unsigned fd, unsigned command, u64 argument) noexcept {
       WRITE_ONCE(file->f_flags, (file->f_flags & ~kChangeable) | (wanted & kChangeable));
       return 0;
     }
+    case F_GETOWN:
+      return file->f_owner.pid;
+    case F_SETOWN:
+      return f_setown(file.get(), static_cast<s64>(static_cast<int>(argument)));
     default:
       return -EINVAL;
   }

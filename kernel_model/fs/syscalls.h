@@ -51,7 +51,7 @@ int sys_sync_file_range(unsigned fd, s64 offset, s64 bytes, u32 flags) noexcept;
 // fs/file.c, fs/fcntl.c
 int sys_dup(unsigned fd) noexcept;
 int sys_dup3(unsigned oldfd, unsigned newfd, int flags) noexcept;
-/// F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL; others are -EINVAL.
+/// F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETOWN, F_SETOWN (no process groups); others are -EINVAL.
 s64 sys_fcntl(unsigned fd, unsigned command, u64 argument) noexcept;
 
 // fs/pipe.c, fs/eventfd.c, fs/timerfd.c, mm/shmem.c

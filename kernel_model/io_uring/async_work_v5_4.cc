@@ -126,7 +126,7 @@ void io_sq_wq_submit_work_v5_4(work_struct* work) noexcept {
     io_task_list_leave(ctx, req);
     io_put_req(req);
     if (ret != 0) {
-      io_cqring_add_event(ctx, data_race(sqe->user_data), ret);
+      io_cqring_add_event(ctx, data_race(sqe->user_data), ret, req->id);
       io_put_req(req);
     }
     kfree(const_cast<io_uring_sqe*>(sqe));

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel_model/io_uring/cq_ring.h"
 
+#include <csignal>
+
 #include "kernel_model/fs/eventfd.h"
+#include "kernel_model/fs/fasync.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/request.h"
 #include "kernel_model/io_uring/timeout.h"
@@ -35,12 +38,16 @@ io_kiocb* io_get_deferred_req(io_ring_ctx* ctx) noexcept {
 void __io_commit_cqring(io_ring_ctx* ctx) noexcept {
   const u32 tail = data_race(ctx->cached_cq_tail);
   if (tail == READ_ONCE(*ctx->rings.cq_tail)) return;
+  if (ctx->kernel_->trace.enabled()) [[unlikely]]  // an observer's look at the head, no access of the model's
+    ctx->kernel_->trace(EventKind::cq_tail, ctx->id, tail, __atomic_load_n(ctx->rings.cq_head, __ATOMIC_RELAXED));
   // Orders the CQEs' stores before the tail: an application that acquires the tail sees whole entries.
   smp_store_release(*ctx->rings.cq_tail, tail, "io_commit_cqring.cq_tail");
-  ctx->kernel_->trace(EventKind::cq_tail, ctx->id, tail);
   // The barrier in wq_has_sleeper pairs with the one after poll_wait in io_uring_poll: either the poller sees the tail, or we
   // see the poller.
-  if (wq_has_sleeper(&ctx->cq_wait, "io_commit_cqring.cq_wait")) wake_up_interruptible(&ctx->cq_wait);
+  if (wq_has_sleeper(&ctx->cq_wait, "io_commit_cqring.cq_wait")) {
+    wake_up_interruptible(&ctx->cq_wait);
+    kill_fasync(&ctx->cq_fasync, SIGIO);  // only where somebody polls, too
+  }
 }
 
 }  // namespace
@@ -70,16 +77,16 @@ io_uring_cqe* io_get_cqring(io_ring_ctx* ctx) noexcept {
   return reinterpret_cast<io_uring_cqe*>(ctx->rings.cqes + u64{tail & ctx->cq_mask} * ctx->profile->cqe_bytes);
 }
 
-void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 cflags) noexcept {
+void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept {
   KERNEL_FUNCTION;
-  ctx->kernel_->trace(EventKind::io_uring_complete, ctx->id, user_data, res);
+  ctx->kernel_->trace(EventKind::io_uring_complete, ctx->id, user_data, res, request);
   if (io_uring_cqe* const cqe = io_get_cqring(ctx)) {
     WRITE_ONCE(cqe->user_data, user_data);
     WRITE_ONCE(cqe->res, static_cast<s32>(res));
-    WRITE_ONCE(cqe->flags, cflags);
+    WRITE_ONCE(cqe->flags, 0u);
     if (ctx->kernel_->trace.enabled())
-      ctx->kernel_->trace(EventKind::cqe_posted, ctx->id, data_race(ctx->cached_cq_tail) - 1, user_data, static_cast<s32>(res),
-                          cflags);
+      ctx->kernel_->trace(EventKind::cqe_posted, ctx->id, data_race(ctx->cached_cq_tail) - 1, user_data, static_cast<s32>(res), 0,
+                          request);
     return;
   }
   u32 lost;
@@ -88,7 +95,7 @@ void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 cflags) 
   else
     lost = static_cast<u32>(atomic_inc_return(&ctx->cached_cq_overflow));
   WRITE_ONCE(*ctx->rings.cq_overflow, lost);
-  ctx->kernel_->trace(EventKind::cqe_overflow, ctx->id, user_data, static_cast<s32>(res), lost);
+  ctx->kernel_->trace(EventKind::cqe_overflow, ctx->id, user_data, static_cast<s32>(res), lost, request);
 }
 
 // Models fs/io_uring.c:io_cqring_ev_posted() (5.4).
@@ -100,11 +107,11 @@ void io_cqring_ev_posted(io_ring_ctx* ctx) noexcept {
 }
 
 // Models fs/io_uring.c:io_cqring_add_event() (5.1, 5.4).
-void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res) noexcept {
+void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept {
   KERNEL_FUNCTION;
   unsigned long flags = 0;
   spin_lock_irqsave(&ctx->completion_lock, flags);
-  io_cqring_fill_event(ctx, user_data, res);
+  io_cqring_fill_event(ctx, user_data, res, request);
   io_commit_cqring(ctx);
   spin_unlock_irqrestore(&ctx->completion_lock, flags);
 

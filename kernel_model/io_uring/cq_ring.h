@@ -13,7 +13,7 @@ namespace uringsim::kernel {
 io_uring_cqe* io_get_cqring(io_ring_ctx* ctx) noexcept;
 
 /// Writes one CQE, or counts it as lost. completion_lock held; not yet visible to the application.
-void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 cflags = 0) noexcept;
+void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept;
 
 /// Makes filled CQEs visible; then requests that waited for that many completions go on (timeouts, drained requests).
 /// completion_lock held.
@@ -23,7 +23,7 @@ void io_commit_cqring(io_ring_ctx* ctx) noexcept;
 void io_cqring_ev_posted(io_ring_ctx* ctx) noexcept;
 
 /// Fill, commit, wake: one completion from start to end.
-void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res) noexcept;
+void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept;
 
 /// CQEs that the application has not taken, as the shared words say. No ordering of its own.
 inline u32 io_cqring_ready(const io_ring_ctx* ctx) noexcept {

@@ -100,6 +100,7 @@ struct io_ring_ctx {
   atomic_t cached_cq_overflow;  ///< 5.4
   u32 cq_entries = 0, cq_mask = 0;
   wait_queue_head_t cq_wait;        ///< poll and epoll on the ring
+  fasync_list cq_fasync;            ///< SIGIO for CQEs
   eventfd_ctx* cq_ev_fd = nullptr;  ///< written while refs are dead
   atomic_t cq_timeouts;             ///< fired or killed timeouts
 

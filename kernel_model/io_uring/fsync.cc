@@ -23,7 +23,7 @@ int io_prep_sync(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
 
 void io_sync_done(io_kiocb* req, const io_uring_sqe* sqe, int ret) noexcept {
   if (ret < 0 && (req->flags & REQ_F_LINK) != 0) req->flags |= REQ_F_FAIL_LINK;
-  io_cqring_add_event(req->ctx, data_race(sqe->user_data), ret);
+  io_cqring_add_event(req->ctx, data_race(sqe->user_data), ret, req->id);
   io_put_req(req);
 }
 

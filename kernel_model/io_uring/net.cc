@@ -36,7 +36,7 @@ int io_send_recvmsg(io_kiocb* req, const io_uring_sqe* sqe, bool force_nonblock,
     req->fs = nullptr;
   }
   // A failure here does not fail the chain behind it: 5.4 forgets to.
-  io_cqring_add_event(req->ctx, data_race(sqe->user_data), ret);
+  io_cqring_add_event(req->ctx, data_race(sqe->user_data), ret, req->id);
   io_put_req(req);
   return 0;
 }

@@ -9,7 +9,7 @@ namespace uringsim::kernel {
 int io_nop(io_kiocb* req, u64 user_data) noexcept {
   KERNEL_FUNCTION;
   if ((req->ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0) return -EINVAL;
-  io_cqring_add_event(req->ctx, user_data, 0);
+  io_cqring_add_event(req->ctx, user_data, 0, req->id);
   io_put_req(req);
   return 0;
 }

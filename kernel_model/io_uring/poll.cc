@@ -34,7 +34,7 @@ void io_poll_remove_one(io_kiocb* req) noexcept {
 // Models fs/io_uring.c:io_poll_complete(). completion_lock held. Poll masks have the same values inside and outside on x86.
 void io_poll_complete(io_ring_ctx* ctx, io_kiocb* req, u32 mask) noexcept {
   req->poll.done = true;
-  io_cqring_fill_event(ctx, req->user_data, static_cast<s32>(mask));
+  io_cqring_fill_event(ctx, req->user_data, static_cast<s32>(mask), req->id);
   io_commit_cqring(ctx);
 }
 
@@ -200,7 +200,7 @@ int io_poll_remove(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
   }
   spin_unlock_irq(&ctx->completion_lock);
 
-  io_cqring_add_event(ctx, data_race(sqe->user_data), ret);
+  io_cqring_add_event(ctx, data_race(sqe->user_data), ret, req->id);
   io_put_req(req);
   return 0;
 }

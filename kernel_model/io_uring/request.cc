@@ -78,7 +78,7 @@ void io_fail_links(io_kiocb* req) noexcept {
     io_kiocb* const link = list_first_entry(&req->link_list, io_kiocb, list);
     list_del(&link->list);
     req->ctx->kernel_->trace(EventKind::io_uring_fail_link, req->id, link->id);
-    io_cqring_add_event(req->ctx, link->user_data, -ECANCELED);
+    io_cqring_add_event(req->ctx, link->user_data, -ECANCELED, link->id);
     kfree(const_cast<io_uring_sqe*>(link->submit.sqe));  // divergence: 5.4.59 leaks the copy
     __io_free_req(link);
   }

@@ -8,6 +8,7 @@
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/fs/eventfd.h"
+#include "kernel_model/fs/fasync.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/iopoll.h"
 #include "kernel_model/io_uring/opcodes.h"
@@ -82,6 +83,11 @@ u32 io_uring_poll(file* file, poll_table_struct* wait) noexcept {
   return mask;
 }
 
+// Models fs/io_uring.c:io_uring_fasync().
+int io_uring_fasync(int fd, file* file, int on) noexcept {
+  return fasync_helper(fd, file, on, &static_cast<io_ring_ctx*>(file->private_data)->cq_fasync);
+}
+
 // Models fs/io_uring.c:io_uring_flush() (5.4): a task that dies interrupts what it submitted.
 int io_uring_flush(file* file) noexcept {
   io_ring_ctx* const ctx = static_cast<io_ring_ctx*>(file->private_data);
@@ -151,6 +157,7 @@ const file_operations io_uring_fops = {
     .name = "[io_uring]",
     .poll = io_uring_poll,
     .mmap = io_uring_mmap,
+    .fasync = io_uring_fasync,
     .flush = io_uring_flush,
     .release = io_uring_release,
 };

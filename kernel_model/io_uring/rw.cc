@@ -17,7 +17,7 @@ void io_complete_rw(kiocb* kiocb, s64 res, s64) noexcept {
   KERNEL_FUNCTION;
   io_kiocb* const req = container_of(kiocb, io_kiocb, rw);
   if ((req->flags & REQ_F_LINK) != 0 && res != req->result) req->flags |= REQ_F_FAIL_LINK;
-  io_cqring_add_event(req->ctx, req->user_data, res);
+  io_cqring_add_event(req->ctx, req->user_data, res, req->id);
   io_put_req(req);
 }
 

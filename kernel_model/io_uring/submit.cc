@@ -28,7 +28,8 @@ bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
     if (!ctx->profile->opcode_read_again) s->opcode = READ_ONCE(s->sqe->opcode);
     s->sequence = head;
     if (ctx->kernel_->trace.enabled()) [[unlikely]]  // an observer's look at the SQE, no access of the model's
-      ctx->kernel_->trace(EventKind::sqe_consumed, ctx->id, head, index, __atomic_load_n(&s->sqe->user_data, __ATOMIC_RELAXED));
+      ctx->kernel_->trace(EventKind::sqe_consumed, ctx->id, head, index, __atomic_load_n(&s->sqe->user_data, __ATOMIC_RELAXED),
+                          __atomic_load_n(&s->sqe->flags, __ATOMIC_RELAXED), __atomic_load_n(&s->sqe->opcode, __ATOMIC_RELAXED));
     return true;
   }
 
@@ -44,9 +45,9 @@ void io_commit_sqring(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   const u32 head = data_race(ctx->cached_sq_head);
   if (head == READ_ONCE(*ctx->rings.sq_head)) return;
+  ctx->kernel_->trace(EventKind::sq_head, ctx->id, head);
   // After this the application may write new SQEs over those we read.
   smp_store_release(*ctx->rings.sq_head, head, "io_commit_sqring.sq_head");
-  ctx->kernel_->trace(EventKind::sq_head, ctx->id, head);
 }
 
 namespace {
@@ -55,6 +56,7 @@ int io_issue(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool force_no
   const u8 opcode = io_opcode(ctx, s);
   if (opcode >= ctx->profile->opcodes) return -EINVAL;
   arch::charge(arch::Cost::opcode, opcode);
+  ctx->kernel_->trace(EventKind::request_issue, ctx->id, req->id, opcode, force_nonblock ? 1 : 0);
   switch (opcode) {
     case uapi::IORING_OP_NOP:
       return io_nop(req, req->user_data);

@@ -34,6 +34,7 @@ int io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state) noexc
   if ((data_race(s->sqe->flags) & ~ctx->profile->sqe_flags) != 0) return -EINVAL;
   io_kiocb* const req = io_get_req(ctx);
   if (req == nullptr) return -EAGAIN;
+  ctx->kernel_->trace(EventKind::request_take, ctx->id, req->id, s->sequence);
 
   int ret = io_req_set_file(ctx, s, state, req);
   if (ret == 0) {
@@ -64,7 +65,7 @@ int io_ring_submit_v5_1(io_ring_ctx* ctx, u32 to_submit) noexcept {
     s.needs_lock = false;
     s.needs_fixed_file = false;
     submit++;
-    if (const int ret = io_submit_sqe(ctx, &s, statep)) io_cqring_add_event(ctx, data_race(s.sqe->user_data), ret);
+    if (const int ret = io_submit_sqe(ctx, &s, statep)) io_cqring_add_event(ctx, data_race(s.sqe->user_data), ret, 0);
   }
   io_commit_sqring(ctx);
   if (statep != nullptr) io_submit_state_end(statep);
@@ -90,7 +91,7 @@ int io_submit_sqes_v5_1(io_ring_ctx* ctx, sqe_submit* sqes, u32 nr, bool has_use
     if (ret == 0)
       submitted++;
     else
-      io_cqring_add_event(ctx, data_race(sqes[i].sqe->user_data), ret);
+      io_cqring_add_event(ctx, data_race(sqes[i].sqe->user_data), ret, 0);
   }
   if (statep != nullptr) io_submit_state_end(statep);
   return submitted;

@@ -64,7 +64,7 @@ int __io_queue_sqe(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s) noexcept {
 
   io_put_req(req);
   if (ret != 0) {
-    io_cqring_add_event(ctx, req->user_data, ret);
+    io_cqring_add_event(ctx, req->user_data, ret, req->id);
     if ((req->flags & REQ_F_LINK) != 0) req->flags |= REQ_F_FAIL_LINK;
     io_put_req(req);
   }
@@ -77,7 +77,7 @@ int io_queue_sqe(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s) noexcept {
   if (ret == 0) return __io_queue_sqe(ctx, req, s);
   if (ret != -EIOCBQUEUED) {
     io_free_req(req);
-    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret);
+    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
   }
   return 0;
 }
@@ -93,7 +93,7 @@ int io_queue_link_head(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s, io_kiocb*
   if (ret != 0 && ret != -EIOCBQUEUED) {
     io_free_req(req);
     __io_free_req(shadow);
-    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret);
+    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
     return 0;
   }
 
@@ -125,6 +125,7 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
   } else if ((req = io_get_req(ctx)) == nullptr) {
     ret = -EAGAIN;
   } else {
+    ctx->kernel_->trace(EventKind::request_take, ctx->id, req->id, s->sequence);
     req->submit = *s;
     ret = io_req_set_file(ctx, s, state, req);
     if (ret == 0) {
@@ -143,7 +144,7 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
   if (ret != 0) {
     // A member that is refused leaves its chain as it is: 5.4 does not break it.
     if (req != nullptr) io_free_req(req);
-    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret);
+    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
     return;
   }
 
@@ -238,7 +239,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
     if (!io_get_sqring(ctx, &s)) break;
     io_link_next(ctx, &chain, &s);
     if (mm_fault) {
-      io_cqring_add_event(ctx, data_race(s.sqe->user_data), -EFAULT);
+      io_cqring_add_event(ctx, data_race(s.sqe->user_data), -EFAULT, 0);
       continue;
     }
     s.has_user = has_user;

@@ -23,7 +23,7 @@ void io_kill_timeout(io_kiocb* req) noexcept {
   if (hrtimer_try_to_cancel(&req->timeout.timer) == -1) return;  // io_timeout_fn runs and will complete it
   atomic_inc(&req->ctx->cq_timeouts);
   list_del(&req->list);
-  io_cqring_fill_event(req->ctx, req->user_data, 0);
+  io_cqring_fill_event(req->ctx, req->user_data, 0, req->id);
   __io_free_req(req);
 }
 
@@ -65,7 +65,7 @@ hrtimer_restart io_timeout_fn(hrtimer* timer) noexcept {
   for (list_head* pos = req->list.prev; pos != &ctx->timeout_list && pos != &req->list; pos = pos->prev)
     if (!ctx->has(Bug::timeout_counts_other_timeouts)) list_entry(pos, io_kiocb, list)->sequence++;
   list_del(&req->list);
-  io_cqring_fill_event(ctx, req->user_data, -ETIME);
+  io_cqring_fill_event(ctx, req->user_data, -ETIME, req->id);
   io_commit_cqring(ctx);
   spin_unlock_irqrestore(&ctx->completion_lock, flags);
 

@@ -27,7 +27,7 @@ void Tracer::emit(EventKind kind, const s64 (&values)[6]) noexcept {
   arch::Task* const task = arch::current_task();
   task->effects++;  // a pass that says something had an effect
   TraceEvent event;
-  event.sequence = __atomic_fetch_add(&sequence_, 1, __ATOMIC_RELAXED);
+  event.sequence = take_sequence();
   event.time = task->access == arch::Access::counted                              ? task->clock
                : task->access == arch::Access::direct && task->machine != nullptr ? task->machine->now()
                                                                                   : event.sequence;

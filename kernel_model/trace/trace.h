@@ -43,6 +43,8 @@ class Tracer {
       emit(kind, list);
     }
   }
+  /// The next number in the global order, for an event that the world says beside the kernel's (sched_switch).
+  u64 take_sequence() noexcept { return __atomic_fetch_add(&sequence_, 1, __ATOMIC_RELAXED); }
   /// The next id of an object of the given class ("ring 0x1", "req 0x2a").
   u32 next_id(ObjectClass of) noexcept;
 

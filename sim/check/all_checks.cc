@@ -8,9 +8,12 @@ CheckSet all_checks() {
   CheckSet set;
   set.add(check_lost_wakeup())
       .add(check_request_life())
+      .add(check_link_order())
+      .add(check_drain_order())
       .add(check_exactly_once())
       .add(check_overflow())
-      .add(check_ring_indices());
+      .add(check_no_leak())
+      .add(check_ring_words());
   return set;
 }
 

@@ -8,9 +8,13 @@
 //     checks.finish(world.kernel());
 //     if (const Finding* finding = checks.finding()) ...
 //
+// A checker hears the kinds of events that it asks for. Those marked `asked` speak of what a program may do on purpose: what they
+// find counts only where a scenario names them.
+//
 // While exploring, what was seen during set-up is kept (keep()) and every execution goes on from there (put_back()).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +34,10 @@ class Checker {
   virtual ~Checker() = default;
   /// As scenarios name it: "exactly-once".
   [[nodiscard]] virtual const char* name() const noexcept = 0;
+  /// What it hears of.
+  [[nodiscard]] virtual std::vector<kernel::EventKind> kinds() const = 0;
+  /// True if a finding counts only for who asked for this check by name.
+  [[nodiscard]] virtual bool asked() const noexcept { return false; }
   virtual void event(const kernel::TraceEvent& event) = 0;
   /// The world is quiescent: nothing will happen any more. Called outside of every task.
   virtual void finish(kernel::Kernel&) {}
@@ -88,11 +96,12 @@ class PerRing {
 class CheckSet final : public kernel::TraceSink {
  public:
   CheckSet& add(std::unique_ptr<Checker> checker) {
+    for (const kernel::EventKind kind : checker->kinds()) listeners_[static_cast<std::size_t>(kind)].push_back(checker.get());
     checkers_.push_back(std::move(checker));
     return *this;
   }
   void event(const kernel::TraceEvent& event) noexcept override {
-    for (const auto& checker : checkers_) checker->event(event);
+    for (Checker* const checker : listeners_[static_cast<std::size_t>(event.kind)]) checker->event(event);
   }
   void finish(kernel::Kernel& kernel) {
     for (const auto& checker : checkers_) checker->finish(kernel);
@@ -103,22 +112,27 @@ class CheckSet final : public kernel::TraceSink {
   void put_back() {
     for (const auto& checker : checkers_) checker->put_back();
   }
-  /// The first finding of the first checker that has one, or null.
+  /// The first finding of the first checker that has one and needs not be asked for, or null.
   [[nodiscard]] const Finding* finding() const noexcept {
     for (const auto& checker : checkers_)
-      if (const Finding* const finding = checker->finding()) return finding;
+      if (const Finding* const finding = checker->finding(); finding != nullptr && !checker->asked()) return finding;
     return nullptr;
   }
+  [[nodiscard]] const std::vector<std::unique_ptr<Checker>>& checkers() const noexcept { return checkers_; }
 
  private:
   std::vector<std::unique_ptr<Checker>> checkers_;
+  std::array<std::vector<Checker*>, static_cast<std::size_t>(kernel::EventKind::count_)> listeners_;
 };
 
+std::unique_ptr<Checker> check_drain_order();
 std::unique_ptr<Checker> check_exactly_once();
+std::unique_ptr<Checker> check_link_order();
 std::unique_ptr<Checker> check_lost_wakeup();
+std::unique_ptr<Checker> check_no_leak();
 std::unique_ptr<Checker> check_overflow();
-std::unique_ptr<Checker> check_ring_indices();
 std::unique_ptr<Checker> check_request_life();
+std::unique_ptr<Checker> check_ring_words();
 
 /// Every checker there is.
 CheckSet all_checks();

@@ -20,6 +20,10 @@ struct Ring {
 class ExactlyOnce final : public StateChecker<PerRing<Ring>> {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "exactly-once"; }
+  [[nodiscard]] std::vector<kernel::EventKind> kinds() const override {
+    using kernel::EventKind;
+    return {EventKind::sqe_consumed, EventKind::cqe_posted, EventKind::cqe_overflow, EventKind::ring_free};
+  }
 
   void event(const kernel::TraceEvent& event) override {
     switch (event.kind) {

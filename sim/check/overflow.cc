@@ -11,6 +11,10 @@ namespace {
 class Overflow final : public StateChecker<PerRing<u32>> {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "overflow"; }
+  [[nodiscard]] std::vector<kernel::EventKind> kinds() const override {
+    using kernel::EventKind;
+    return {EventKind::cqe_overflow};
+  }
 
   void event(const kernel::TraceEvent& event) override {
     if (event.kind != kernel::EventKind::cqe_overflow) return;

@@ -13,6 +13,10 @@ namespace {
 class RequestLife final : public StateChecker<PerRing<std::vector<s64>>> {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "request-life"; }
+  [[nodiscard]] std::vector<kernel::EventKind> kinds() const override {
+    using kernel::EventKind;
+    return {EventKind::request_alloc, EventKind::request_free, EventKind::ring_free};
+  }
 
   void event(const kernel::TraceEvent& event) override {
     if (event.kind == kernel::EventKind::request_alloc) {

@@ -200,7 +200,6 @@ void ModelEnvironment::cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u3
 }
 
 void ModelEnvironment::sq_published(u32 ring, u32 old_tail, u32 tail) {
-  if (run_.explored) return;
   kernel::kernel().trace(kernel::EventKind::sq_published, run_.observer.ring_number(ring), old_tail, tail);
 }
 

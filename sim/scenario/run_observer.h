@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Everything that watches a run's event stream, behind one sink: figures, hash, checks, and what else a caller wants to listen.
+// In a search only names and checks, as figures and hashes are of one run; keep() and put_back() as for every checker.
 #pragma once
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <unordered_map>
 
+#include "sim/check/checker.h"
 #include "sim/report/ring_metrics.h"
 #include "sim/trace/trace_hash.h"
 
 namespace uringsim::sim {
 
-/// Events are counted between open() and close(): what happens before is the building of the world. Serialises the stream, as
-/// tasks of the live engine emit at once.
+/// Events are counted between open() and close(): what happens before is the building of the world. Checks hear all of them.
+/// Serialises the stream, as tasks of the live engine emit at once.
 class RunObserver final : public kernel::TraceSink {
  public:
-  /// `also` hears every event of the run; may be null.
-  explicit RunObserver(kernel::TraceSink* also) noexcept : also_(also) {}
+  /// `also` hears every event of the run, and of what was before it who the tasks are; may be null.
+  explicit RunObserver(kernel::TraceSink* also, bool explored = false) : also_(also), explored_(explored) {}
 
   void open() { open_ = true; }
   void close() { open_ = false; }
+  void keep();
+  void put_back();
   void event(const kernel::TraceEvent& event) noexcept override;
 
   void name_ring(u32 task, u32 index, const std::string& name);
@@ -31,25 +34,29 @@ class RunObserver final : public kernel::TraceSink {
   [[nodiscard]] const RingMetrics& metrics() const noexcept { return metrics_; }
   [[nodiscard]] RingMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] u64 hash() const noexcept { return hash_.value(); }
-  /// First violation of each check that the stream alone can show, at the end of a run.
+  /// Nothing will happen any more: checks look at what is left. Outside of every task.
+  void finish(kernel::Kernel& kernel) { checks_.finish(kernel); }
+  [[nodiscard]] const CheckSet& checks() const noexcept { return checks_; }
+  /// First violation of each check.
   [[nodiscard]] std::map<std::string, std::string> violations() const;
 
  private:
-  struct Ring {
-    u32 published = 0, consumed = 0;
-    u64 taken = 0, answered = 0;
-    bool asleep = false, freed = false, sqpoll = false;
-    u64 requests = 0;  ///< allocated and not freed
+  /// Which of the scenario's rings is which of the kernel's.
+  struct Names {
+    std::unordered_map<u32, u32> naming;   ///< task -> index of the ring it makes next
+    std::unordered_map<u32, u32> numbers;  ///< index -> the kernel's number
   };
+  void deliver(const kernel::TraceEvent& event);
 
   std::mutex mutex_;
   RingMetrics metrics_;
   TraceHash hash_;
   kernel::TraceSink* also_;
+  bool explored_;
   bool open_ = false;
-  std::map<u32, Ring> rings_;
-  std::unordered_map<u32, u32> naming_;   ///< task -> index of the ring it makes next
-  std::unordered_map<u32, u32> numbers_;  ///< index -> the kernel's number
+  CheckSet checks_ = all_checks();
+  Names names_;
+  Names kept_;
   std::string error_cqe_;
 };
 

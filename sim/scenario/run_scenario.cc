@@ -121,6 +121,7 @@ class ScenarioRun {
     const RunResult built = machine.run(first, longest_run);
     if (built.end != RunEnd::finished) run.fail("setting up the files did not end: " + one_line(built.describe()));
     if (run.failures.empty()) execute(machine, world, run, built.time);
+    observer_.finish(world.kernel());
     finish(machine, run);
   }
 
@@ -249,7 +250,11 @@ class ScenarioRun {
       return std::vector<u8>(all.begin() + static_cast<std::ptrdiff_t>(from),
                              all.begin() + static_cast<std::ptrdiff_t>(from + std::min<u64>(bytes, all.size() - from)));
     };
-    outcome_.watched = {"no-cqe-error", "tasks-end", "no-leak", "no-hang", "no-lost-wakeup", "exactly-once"};
+    outcome_.watched = {"no-cqe-error", "tasks-end", "no-leak", "no-hang"};
+    for (const auto& checker : observer_.checks().checkers()) {
+      outcome_.watched.emplace_back(checker->name());
+      if (!checker->asked()) outcome_.unasked.emplace_back(checker->name());
+    }
     if (options_.engine == Engine::timed) outcome_.watched.push_back("no-deadlock");
   }
 

@@ -18,7 +18,7 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, const std::string& kernel)
     : scenario_(std::move(scenario)),
       kernel_(kernel.empty() ? scenario_.kernel.name : kernel),
       plan_(scenario_),
-      observer_(nullptr) {
+      observer_(std::make_unique<RunObserver>(nullptr, true)) {
   if (kernel::find_profile(kernel_) == nullptr)
     throw InputError(
         fmt::format("{}: /kernel: no kernel {}; {}", scenario_.file, in_quotes(kernel_), name_hint(kernel_, known_kernels())));
@@ -56,9 +56,11 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
   for (const Ref& bug : scenario_.bugs) options.bugs.push_back(kernel::find_bug(bug.name));
   for (const Ref& fix : scenario_.fixes) options.fixes.push_back(kernel::find_bug(fix.name));
+  observer_ = std::make_unique<RunObserver>(nullptr, true);
+  options.trace = observer_.get();
   world_ = std::make_unique<World>(machine, options, devices_->root());
   for (const ModelDevices::Named& one : devices_->all()) world_->add_block_device(one.name.c_str(), *one.device);
-  run_ = std::make_unique<ModelRun>(plan_, *world_, observer_);
+  run_ = std::make_unique<ModelRun>(plan_, *world_, *observer_);
   run_->explored = true;
   run_->allow_errors = allowed("no-cqe-error");
   if (plan_.files.empty()) {
@@ -81,7 +83,23 @@ bool ScenarioProgram::allowed(std::string_view check) const noexcept {
 
 void ScenarioProgram::check(Ending& ending) {
   if (!run_->failures.empty()) return ending.violation("set-up", run_->failures.front());
-  if (check_rings(ending) && check_tasks(ending)) check_expectations(ending);
+  if (check_rings(ending) && check_stream(ending) && check_tasks(ending)) check_expectations(ending);
+}
+
+bool ScenarioProgram::check_stream(Ending& ending) {
+  observer_->finish(world_->kernel());
+  for (const auto& checker : observer_->checks().checkers()) {
+    const Finding* const finding = checker->finding();
+    if (finding == nullptr || allowed(checker->name())) continue;
+    const bool named = std::any_of(scenario_.expect.begin(), scenario_.expect.end(), [&](const Expectation& one) {
+      const auto* const check = std::get_if<CheckExpectation>(&one.what);
+      return check != nullptr && check->check.name == finding->check;
+    });
+    if (checker->asked() && !named) continue;
+    ending.violation(finding->check.c_str(), finding->text);
+    return false;
+  }
+  return true;
 }
 
 namespace {

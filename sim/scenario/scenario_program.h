@@ -12,7 +12,8 @@
 // Checked in every execution, unless the scenario's `allow` takes it back: no CQE carries an error (`no-cqe-error`), and when
 // nothing can happen any more no task is left in its steps (`no-hang`; `no-deadlock` where the tasks wait for each other in a
 // circle), and no SQE lies unseen beside a sleeping SQ thread (`no-lost-wakeup`). Of `expect`, numbers of CQEs taken from a ring
-// and variables are looked at, too; what speaks of times or figures of a run is not. The machine itself finds data races, uses
+// and variables are looked at, too; what speaks of times or figures of a run is not. Every checker of sim/check watches, those
+// that have to be asked for only where `expect` names them. The machine itself finds data races, uses
 // after free, and sleeping or unbalanced locks.
 #pragma once
 
@@ -38,6 +39,8 @@ class ScenarioProgram final : public Program {
   [[nodiscard]] const char* name() const noexcept override { return scenario_.name.c_str(); }
   void set_up(arch::Machine& machine) override;
   [[nodiscard]] bool warm_up() const noexcept override { return true; }
+  void keep() override { observer_->keep(); }
+  void put_back() override { observer_->put_back(); }
   void check(Ending& ending) override;
   [[nodiscard]] std::string word_name(const void* at) const override;
 
@@ -52,6 +55,7 @@ class ScenarioProgram final : public Program {
   /// The word's place in the machine's memory; null if it is not mapped any more.
   [[nodiscard]] const u8* place(u32 ring, uptr address) const noexcept;
   [[nodiscard]] u32 word_at(u32 ring, uptr address) const noexcept;
+  bool check_stream(Ending& ending);
   bool check_tasks(Ending& ending);
   bool check_rings(Ending& ending);
   bool check_expectations(Ending& ending);
@@ -59,7 +63,7 @@ class ScenarioProgram final : public Program {
   Scenario scenario_;
   std::string kernel_;
   Plan plan_;
-  RunObserver observer_;
+  std::unique_ptr<RunObserver> observer_;
   std::unique_ptr<ModelDevices> devices_;
   std::unique_ptr<World> world_;
   std::unique_ptr<ModelRun> run_;

@@ -150,11 +150,14 @@ class Judge {
 void judge(const Scenario& scenario, const RunOutcome& outcome, RunReport& report) {
   std::vector<ExpectationReport> results;
   const Judge judge(outcome, report);
-  for (const char* const unasked : {"no-cqe-error", "tasks-end", "no-leak", "no-hang"}) {
-    const bool allowed =
-        std::any_of(scenario.allow.begin(), scenario.allow.end(), [&](const Ref& name) { return name.name == unasked; });
-    if (!allowed) results.push_back(judge.check(unasked));
-  }
+  const auto allowed = [&](const std::string& check) {
+    return std::any_of(scenario.allow.begin(), scenario.allow.end(), [&](const Ref& name) { return name.name == check; });
+  };
+  for (const char* const always : {"no-cqe-error", "tasks-end", "no-leak", "no-hang"})
+    if (!allowed(always)) results.push_back(judge.check(always));
+  // The others are told only where they are broken, or asked for below.
+  for (const std::string& name : outcome.unasked)
+    if (name != "no-leak" && outcome.violations.count(name) != 0 && !allowed(name)) results.push_back(judge.check(name));
   for (const Expectation& expectation : scenario.expect) {
     if (!judge.applies(expectation.on) || std::holds_alternative<SearchExpectation>(expectation.what)) continue;
     ExpectationReport result = std::visit(judge, expectation.what);

@@ -22,6 +22,8 @@ struct RunOutcome {
   std::map<std::string, std::string> violations;
   /// Names of checks that were watched. One that was not cannot hold.
   std::vector<std::string> watched;
+  /// Of these, those whose violation fails a run that does not name or allow them.
+  std::vector<std::string> unasked;
 };
 
 /// Judges: fills in report.expectations and report.pass from the report's figures and the outcome. Expectations for other engines

@@ -29,9 +29,12 @@ constexpr std::array checks{
               "nobody sleeps at the end whose condition holds, and no SQE lies unconsumed beside a sleeping SQ thread"},
     CheckWord{"no-deadlock", "no circle of tasks that wait for each other"},
     CheckWord{"exactly-once", "every SQE that was consumed gets exactly one CQE, or is counted in cq_overflow"},
+    CheckWord{"overflow", "cq_overflow counts exactly the completions that were dropped"},
+    CheckWord{"request-life", "a request is freed once, and none outlives its ring"},
     CheckWord{"link-order", "a linked request starts only after the one before it has completed"},
-    CheckWord{"drain-order", "a drained request starts after all before it have completed, and those behind it after it"},
-    CheckWord{"ring-words", "heads and tails move forward only, and never further apart than the ring is long"},
+    CheckWord{"drain-order", "a drained request and those behind it start only after all before it have completed"},
+    CheckWord{"ring-words",
+              "heads and tails move forward only, never past what there is, and never further apart than the ring is long"},
     CheckWord{"data", "what is read is what was written, byte for byte"},
 };
 

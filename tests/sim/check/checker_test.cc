@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "uapi/abi.h"
+
 namespace uringsim::sim {
 namespace {
 
@@ -53,16 +55,16 @@ TEST(Overflow, FindsADropThatIsNotCounted) {
   EXPECT_NE(stream.found().find("dropped 2 and counts 1"), std::string::npos);
 }
 
-TEST(RingIndices, FindsATailThatMovesBack) {
-  Stream stream(check_ring_indices());
+TEST(RingWords, FindsATailThatMovesBack) {
+  Stream stream(check_ring_words());
   stream(EventKind::cqe_posted, {1, 0, 5, 0, 0})(EventKind::cq_tail, {1, 1});
   EXPECT_EQ(stream.found(), "");
   stream(EventKind::cq_tail, {1, 0});
   EXPECT_NE(stream.found().find("back to 0"), std::string::npos);
 }
 
-TEST(RingIndices, FindsAHeadThatPassesWhatWasTaken) {
-  Stream stream(check_ring_indices());
+TEST(RingWords, FindsAHeadThatPassesWhatWasTaken) {
+  Stream stream(check_ring_words());
   stream(EventKind::sqe_consumed, {1, 0, 0, 5})(EventKind::sq_head, {1, 2});
   EXPECT_NE(stream.found().find("never passes"), std::string::npos);
 }
@@ -76,6 +78,92 @@ TEST(RequestLife, FindsADoubleFreeAndALeak) {
   Stream leak(check_request_life());
   leak(EventKind::request_alloc, {1, 9})(EventKind::ring_free, {1});
   EXPECT_NE(leak.found().find("outlives"), std::string::npos);
+}
+
+// Two SQEs of a chain, taken in one batch: heads 0 and 1, requests 1 and 2.
+Stream& chain_of_two(Stream& stream) {
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 1, 0});
+  return stream(EventKind::sqe_consumed, {1, 1, 1, 6, 0, 0})(EventKind::request_take, {1, 2, 1});
+}
+
+TEST(LinkOrder, AcceptsAMemberThatStartsWhenTheOneBeforeItHasCompleted) {
+  Stream stream(check_link_order());
+  chain_of_two(stream)(EventKind::request_issue, {1, 1, 0, 1})(EventKind::io_uring_complete, {1, 5, 0, 1});
+  stream(EventKind::request_issue, {1, 2, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(LinkOrder, FindsAMemberThatStartsBeforeTheOneBeforeItHasCompleted) {
+  Stream stream(check_link_order());
+  chain_of_two(stream)(EventKind::request_issue, {1, 1, 0, 1})(EventKind::request_issue, {1, 2, 0, 0});
+  EXPECT_NE(stream.found().find("SQE 1 (user_data 0x6) starts, and SQE 0"), std::string::npos) << stream.found();
+}
+
+TEST(LinkOrder, AChainEndsWithItsBatch) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 1, 0});
+  stream(EventKind::request_issue, {1, 1, 0, 1})(EventKind::sq_head, {1, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, 0, 0})(EventKind::request_take, {1, 2, 1})(EventKind::request_issue, {1, 2, 0, 1});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(LinkOrder, AnSqThreadMayNotCutWhatWasPublishedAtOnce) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, uapi::IORING_SETUP_SQPOLL})(EventKind::sq_published, {1, 0, 2});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 1, 0});
+  stream(EventKind::request_issue, {1, 1, 0, 1})(EventKind::sq_head, {1, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, 0, 0})(EventKind::request_take, {1, 2, 1})(EventKind::request_issue, {1, 2, 0, 1});
+  EXPECT_NE(stream.found(), "");
+}
+
+TEST(LinkOrder, ARefusedMemberIsOver) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0});  // no request: refused
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, 0, 0})(EventKind::request_take, {1, 2, 1})(EventKind::request_issue, {1, 2, 0, 1});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(DrainOrder, FindsADrainedRequestThatStartsTooEarly) {
+  Stream stream(check_drain_order());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::request_take, {1, 1, 0})(EventKind::request_issue, {1, 1, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, uapi::IOSQE_IO_DRAIN, 0})(EventKind::request_take, {1, 2, 1});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::request_issue, {1, 2, 0, 1});
+  EXPECT_NE(stream.found().find("SQE 1 drains, and SQE 0"), std::string::npos) << stream.found();
+}
+
+TEST(DrainOrder, FindsARequestThatOvertakesADrainThatWaits) {
+  Stream stream(check_drain_order());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::request_take, {1, 1, 0})(EventKind::request_issue, {1, 1, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, uapi::IOSQE_IO_DRAIN, 0})(EventKind::request_take, {1, 2, 1});
+  stream(EventKind::sqe_consumed, {1, 2, 2, 7, 0, 0})(EventKind::request_take, {1, 3, 2})(EventKind::request_issue, {1, 3, 0, 1});
+  EXPECT_NE(stream.found(), "");
+}
+
+TEST(DrainOrder, AcceptsWhatWaitsForAllBeforeTheDrain) {
+  Stream stream(check_drain_order());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::request_take, {1, 1, 0})(EventKind::request_issue, {1, 1, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, uapi::IOSQE_IO_DRAIN, 0})(EventKind::request_take, {1, 2, 1});
+  stream(EventKind::sqe_consumed, {1, 2, 2, 7, 0, 0})(EventKind::request_take, {1, 3, 2});
+  stream(EventKind::io_uring_complete, {1, 5, 0, 1})(EventKind::request_issue, {1, 2, 0, 0})(EventKind::request_issue,
+                                                                                             {1, 3, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(RingWords, FindsACqHeadBeyondTheTailAndAnSqThatIsTooFull) {
+  Stream head(check_ring_words());
+  head(EventKind::io_uring_create, {1, 3, 4, 8, 0})(EventKind::cqe_posted, {1, 0, 5, 0, 0})(EventKind::cq_tail, {1, 1, 0});
+  EXPECT_EQ(head.found(), "");
+  head(EventKind::cqe_posted, {1, 1, 5, 0, 0})(EventKind::cq_tail, {1, 2, 3});
+  EXPECT_NE(head.found().find("never passes the tail"), std::string::npos) << head.found();
+  Stream full(check_ring_words());
+  full(EventKind::io_uring_create, {1, 3, 4, 8, 0})(EventKind::sq_published, {1, 0, 4});
+  EXPECT_EQ(full.found(), "");
+  full(EventKind::sq_published, {1, 4, 5});
+  EXPECT_NE(full.found().find("there are 4 entries"), std::string::npos) << full.found();
 }
 
 TEST(Checker, GoesOnFromWhatItHadSeenBeforeKeep) {

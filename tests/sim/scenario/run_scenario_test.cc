@@ -81,7 +81,7 @@ TEST(RunScenario, ALostWakeupIsNamed) {
   const RunReport report = run(R"("rings": {"r": {"flags": ["SQPOLL"], "sq_thread_idle": "4ms"}},
     "tasks": {"a": {"steps": [{"sleep": "50ms"}, {"submit": {"ring": "r", "op": "NOP", "wake": false}}, {"wait": {"ring": "r"}}]}},
     "expect": [{"check": "no-lost-wakeup"}])");
-  EXPECT_NE(wrong(report).find("1 SQEs lie in the SQ"), std::string::npos) << wrong(report);
+  EXPECT_NE(wrong(report).find("1 entry lies in the SQ"), std::string::npos) << wrong(report);
 }
 
 TEST(RunScenario, AnErrorInACqeFailsUnlessAllowed) {
