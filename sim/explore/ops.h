@@ -39,6 +39,11 @@ class Ops : public OperationalMachine {
   }
 
   u64 rmw(void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order, arch::Site site) noexcept final {
+    const bool barriers_apart = D::kBarriersOfRmwApart && order == arch::Order::full;
+    if (barriers_apart && op != arch::Rmw::compare_exchange) {  // which may fail, and then orders nothing
+      point();
+      self().do_fence(arch::Fence::full);
+    }
     point();
     Cell& cell = touch(at, size, site);
     marked(cell, at, size, true, site);
@@ -48,6 +53,10 @@ class Ops : public OperationalMachine {
     if (recording_ != nullptr) [[unlikely]]
       tell(OpKind::rmw, at, size, old,
            op == arch::Rmw::compare_exchange && old != expected ? old : trim(apply(op, old, operand), size), site);
+    if (barriers_apart && (op != arch::Rmw::compare_exchange || old == expected)) {
+      point();
+      self().do_fence(arch::Fence::full);
+    }
     return old;
   }
 

@@ -14,6 +14,7 @@ class ScMachine final : public Ops<ScMachine> {
  public:
   explicit ScMachine(const MachineOptions& options) : Ops(options) {}
 
+  static constexpr bool kBarriersOfRmwApart = false;
   static constexpr bool fence_is_seen(arch::Fence) noexcept { return false; }
 
   u64 do_load(Cell& cell, const void* at, unsigned size, arch::Order) noexcept override {

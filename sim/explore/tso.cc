@@ -24,6 +24,7 @@ class TsoMachine final : public Ops<TsoMachine> {
  public:
   explicit TsoMachine(const MachineOptions& options) : Ops(options), buffers_(kMaxTasks) {}
 
+  static constexpr bool kBarriersOfRmwApart = false;
   static constexpr bool fence_is_seen(arch::Fence kind) noexcept { return kind == arch::Fence::full; }
 
   u64 do_load(Cell& cell, const void* at, unsigned size, arch::Order) noexcept override {

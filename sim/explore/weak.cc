@@ -14,7 +14,8 @@
 //   smp_wmb              what the task knows, extra excepted, is carried by its relaxed stores from here on
 //   smp_mb               both, extra included, and all smp_mb are in one order: each knows what the ones before it knew
 //   relaxed rmw          acts on one store and stands right behind it; carries on what that store carried
-//   fully ordered rmw    smp_mb, acquire and release rmw, smp_mb; a failed cmpxchg orders nothing
+//   fully ordered rmw    smp_mb, acquire and release rmw, smp_mb, one step each (a cmpxchg: its first barrier with the rmw); a
+//                        failed cmpxchg orders nothing
 //   lock, unlock         acquire and release; stores after a lock also carry what the release carried that it reads, and a lock
 //                        taken by a task that has released one is a barrier for all but store-load (LKMM: po-unlock-lock-po)
 //   schedule(), wake()   smp_mb each; a sleeper knows what its waker knew. wake() orders even if it does not wake, which code
@@ -58,6 +59,8 @@ class WeakMachine final : public Ops<WeakMachine> {
  public:
   explicit WeakMachine(const MachineOptions& options) : Ops(options), order_(kMaxLanes) {}
 
+  /// Others may come between a fully ordered rmw and its barriers: its store can be seen by who is not ordered after it yet.
+  static constexpr bool kBarriersOfRmwApart = true;
   static constexpr bool fence_is_seen(arch::Fence kind) noexcept { return kind == arch::Fence::full; }
 
   u64 do_load(Cell& cell, const void* at, unsigned size, arch::Order order) noexcept override {
@@ -127,7 +130,7 @@ class WeakMachine final : public Ops<WeakMachine> {
       return old;
     }
     task.pass_effect = true;
-    if (full) do_fence(arch::Fence::full);
+    if (full && op == arch::Rmw::compare_exchange) do_fence(arch::Fence::full);
     see(task, cell, *read, full || order == arch::Order::acquire);
     const u32 ts = read->ts + 1;
     task.view[cell.lane] = ts;
@@ -141,7 +144,6 @@ class WeakMachine final : public Ops<WeakMachine> {
       }
     }
     link(cell, *read, ts, merge(cell, at, size, trim(apply(op, old, operand), size)), carries, true);
-    if (full) do_fence(arch::Fence::full);
     return old;
   }
 

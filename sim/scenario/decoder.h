@@ -187,7 +187,11 @@ SchemaJson object_schema(SchemaBuilder& schema, const Table<T>& table) {
   for (const Field<T>& field : table.fields) {
     SchemaJson part = field.schema(schema, field.limits);
     // Beside "$ref" draft-07 ignores other keys: wrap it, so that editors show the sentence.
-    if (part.contains("$ref")) part = {{"allOf", SchemaJson::array({part})}};
+    if (part.contains("$ref")) {
+      SchemaJson wrapped;
+      wrapped["allOf"].push_back(std::move(part));
+      part = std::move(wrapped);
+    }
     part["description"] = field.about;
     properties[std::string(field.name)] = std::move(part);
     if (field.need == Need::required) required.push_back(field.name);

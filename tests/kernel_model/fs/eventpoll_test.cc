@@ -23,7 +23,7 @@ std::vector<std::pair<u64, u32>> uwait(int epfd, int timeout_ms = 0, int most = 
   std::vector<std::pair<u64, u32>> list;
   for (s64 i = 0; i < n; i++) {
     const epoll_event event = peek_as<epoll_event>(at + static_cast<u64>(i) * sizeof(epoll_event));
-    list.emplace_back(event.data.u64, event.events);
+    list.emplace_back(u64{event.data.u64}, u32{event.events});  // copies: the structure is packed
   }
   return list;
 }

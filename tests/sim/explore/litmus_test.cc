@@ -69,6 +69,8 @@ const std::vector<Litmus> kTable = {
     {"WRC+poonceonces+Once", {"x=1", "r0=x; y=1", "r1=y; r2=x"}, "r0=1 r1=1 r2=0", "NNA"},
     {"WRC+pooncerelease+fencermbonceonce+Once", {"x=1", "r0=x; y:=1", "r1=y; rmb; r2=x"}, "r0=1 r1=1 r2=0", "NNN"},
     {"WRC+rel+po", {"x=1", "r0=x; y:=1", "r1=y; r2=x"}, "r0=1 r1=1 r2=0", "NNA"},
+    // The second task's accesses are not ordered, and the last one's barrier may come before the one behind the first's add.
+    {"WRC+fullrmw+po+fullrmw", {"r3=add(x,1)", "r0=x; y=3", "r1=xchg(y,1); r2=x"}, "r0=1 r1=3 r2=0", "NNA"},
     {"WRC+po+acq", {"x=1", "r0=x; y=1", "r1:=y; r2=x"}, "r0=1 r1=1 r2=0", "NNA"},
     {"RWC+poonceonces", {"x=1", "r0=x; r1=y", "y=1; r2=x"}, "r0=1 r1=0 r2=0", "NAA"},
     {"RWC+mbs", {"x=1", "r0=x; mb; r1=y", "y=1; mb; r2=x"}, "r0=1 r1=0 r2=0", "NNN"},

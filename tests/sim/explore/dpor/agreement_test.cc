@@ -72,8 +72,12 @@ std::string generate(u64 seed) {
           op = last_register == 0 && !locked ? "wmb" : "rmb";
           break;
         case 10:
-          if (reads)
-            op = to + "=" + (dice.below(2) == 0 ? "add" : "xchg") + (dice.below(2) == 0 ? "" : ".rlx") + " " + word + " " + value;
+          if (reads) {
+            // One throw a statement: compilers differ in which operand of a + they look at first.
+            const std::string name = dice.below(2) == 0 ? "add" : "xchg";
+            const std::string order = dice.below(2) == 0 ? "" : ".rlx";
+            op = to + "=" + name + order + " " + word + " " + value;
+          }
           break;
         case 11:
           if (reads) op = to + "=cmpxchg " + word + " " + std::string(1, static_cast<char>('0' + dice.below(3))) + " " + value;
