@@ -251,18 +251,21 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
     save_dpor(found, result.seconds, program, options);
   if (!result.found) return result;
 
-  // The story is told by the operational machine, which is led through dpor's schedule.
+  // The story is told by the operational machine, which is led along dpor's schedule.
+  constexpr u64 kAttempts = 2'000;
   const auto machine = make_machine(machine_options(options));
   machine->set_up(program);
-  LooseReplayStrategy lead(found.schedule);
-  lead.begin();
-  if (machine->record(lead, result.repro.schedule).end == End::violation &&
-      machine->violation().check == result.violation.check) {
+  for (u64 attempt = 0; attempt < kAttempts; attempt++) {
+    LeadStrategy lead(found.schedule, attempt);
+    lead.begin();
+    result.repro.schedule.steps.clear();
+    if (machine->record(lead, result.repro.schedule).end != End::violation) continue;
+    if (machine->violation().check != result.violation.check) continue;
     result.violation = machine->violation();
     take_finding(result, *machine, program, options);
     return result;
   }
-  // It could not be led there (its world differs in what it calls a step): sample near it.
+  // It could not be led there: sample.
   ExploreOptions sample = options;
   sample.strategy = Search::random;
   sample.executions = 1'000'000;
@@ -273,8 +276,11 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   sample.progress = nullptr;
   ExploreResult sampled = Sampling(program, sample, {}).run();
   if (!sampled.found) {
-    result.repro.schedule = std::move(found.schedule);
-    result.story = fmt::format("VIOLATION ({}): {}\n", result.violation.check, result.violation.text);
+    result.repro = {};  // nothing that would run again
+    result.story = fmt::format(
+        "VIOLATION ({}): {}\n\nThe search by graphs has found it, but no schedule of this machine could be led there, "
+        "so there is no story.\n",
+        result.violation.check, result.violation.text);
     return result;
   }
   result.violation = sampled.violation;

@@ -87,30 +87,115 @@ void ReplayStrategy::step(const Step& step) noexcept {
   at_++;
 }
 
-Action LooseReplayStrategy::action(const Choices& choices) noexcept {
-  for (size_t i = at_; i < schedule_.steps.size(); i++) {
-    const Step& next = schedule_.steps[i];
-    if (next.kind != OpKind::time && next.task >= kMaxTasks) continue;
-    const Action action = next.kind == OpKind::time    ? kTimeAction
-                          : next.kind == OpKind::drain ? drain_action(next.task)
-                                                       : run_action(next.task);
-    if (!choices.allows(action)) continue;
-    at_ = i;
-    return action;
+LeadStrategy::LeadStrategy(const Schedule& schedule, u64 attempt) : attempt_(attempt) {
+  for (const Step& step : schedule.steps) {
+    const bool plain = step.kind == OpKind::plain_read || step.kind == OpKind::plain_write;
+    // Steps without a place in the source are what the other search's machine is made of, but for these.
+    const bool placeless = step.kind == OpKind::drain || step.kind == OpKind::set_state || step.kind == OpKind::sleep ||
+                           step.kind == OpKind::wake || step.kind == OpKind::spawn || step.kind == OpKind::join ||
+                           step.kind == OpKind::now || step.kind == OpKind::end || step.kind == OpKind::choose;
+    if (plain || step.task >= kMaxTasks || (step.site.line == 0 && !placeless)) continue;
+    steps_.push_back(step);
+    known_ |= u64{1} << step.task;
   }
-  if (choices.current != kNobody && choices.allows(run_action(choices.current))) return run_action(choices.current);
-  return choices.at(0);
 }
 
-u32 LooseReplayStrategy::value(u32 options, ValueKind) noexcept {
-  return at_ < schedule_.steps.size() && schedule_.steps[at_].choice < options ? schedule_.steps[at_].choice : 0;
+void LeadStrategy::again() {
+  done_.assign(steps_.size(), false);
+  first_ = 0;
+  running_ = kNobody;
+  waits_for_time_ = 0;
+  numbers_.seed(attempt_);
 }
 
-void LooseReplayStrategy::step(const Step& step) noexcept {
-  for (size_t i = at_; i < schedule_.steps.size() && i < at_ + 8; i++) {
-    const Step& other = schedule_.steps[i];
-    if (other.task != step.task || other.kind != step.kind || other.object != step.object) continue;
-    at_ = i + 1;
+size_t LeadStrategy::front(u32 task) const noexcept {
+  for (size_t i = first_; i < steps_.size(); i++)
+    if (!done_[i] && steps_[i].task == task && steps_[i].kind != OpKind::drain) return i;
+  return kNone;
+}
+
+void LeadStrategy::done(size_t index) noexcept {
+  done_[index] = true;
+  while (first_ < steps_.size() && done_[first_]) first_++;
+}
+
+Action LeadStrategy::action(const Choices& choices) noexcept {
+  const auto go = [&](Action action) {
+    if (action < kMaxTasks) running_ = action;
+    return action;
+  };
+  if (attempt_ != 0 && numbers_.below(attempt_ % 2 != 0 ? 64 : 16) == 0) return go(choices.at(numbers_.below(choices.count())));
+  u64 seen = 0;     // tasks that an earlier step that is still to come belongs to
+  u64 drained = 0;  // and their buffers
+  for (size_t i = first_; i < steps_.size() && i < first_ + 512; i++) {
+    if (done_[i]) continue;
+    const Step& next = steps_[i];
+    const u64 mask = u64{1} << next.task;
+    if (next.kind == OpKind::drain) {
+      if ((drained & mask) == 0 && (seen & mask) == 0 && choices.allows(drain_action(next.task))) return drain_action(next.task);
+      drained |= mask;
+      continue;
+    }
+    if ((seen & mask) != 0) continue;
+    seen |= mask;
+    if (next.kind == OpKind::now && choices.time) {
+      waits_for_time_ |= mask;
+      done(i);
+      return kTimeAction;
+    }
+    if (choices.allows(run_action(next.task))) return go(run_action(next.task));
+    if ((waits_for_time_ & mask) != 0 && choices.time) return kTimeAction;
+    const u64 others = choices.tasks & ~known_;  // an interrupt context has another number here
+    if (others != 0 && (mask & known_) != 0) return go(run_action(static_cast<u32>(__builtin_ctzll(others))));
+  }
+  if (choices.current != kNobody && choices.allows(drain_action(choices.current))) return drain_action(choices.current);
+  if (choices.current != kNobody && choices.allows(run_action(choices.current))) return go(run_action(choices.current));
+  return go(choices.at(0));
+}
+
+u32 LeadStrategy::value(u32 options, ValueKind kind) noexcept {
+  const auto fits = [kind](OpKind step) {
+    switch (kind) {
+      case ValueKind::read:
+        return step == OpKind::load || step == OpKind::rmw;
+      case ValueKind::place:
+        return step == OpKind::store;
+      case ValueKind::world:
+        return step == OpKind::choose;
+      case ValueKind::poll:
+        return step == OpKind::poll;
+    }
+    return false;
+  };
+  for (size_t i = first_; i < steps_.size() && i < first_ + 64; i++)
+    if (!done_[i] && (running_ == kNobody || steps_[i].task == running_) && fits(steps_[i].kind))
+      return steps_[i].choice < options ? steps_[i].choice : 0;
+  return 0;
+}
+
+void LeadStrategy::step(const Step& step) noexcept {
+  if (step.task >= kMaxTasks) return;
+  if (step.kind == OpKind::drain) {
+    for (size_t i = first_; i < steps_.size(); i++) {
+      if (done_[i] || steps_[i].task != step.task || steps_[i].kind != OpKind::drain) continue;
+      return done(i);
+    }
+    return;
+  }
+  running_ = step.task;
+  u32 looked = 0;
+  for (size_t i = first_; i < steps_.size() && looked < 24; i++) {
+    const Step& other = steps_[i];
+    if (done_[i] || other.task != step.task || other.kind == OpKind::drain) continue;
+    looked++;
+    const bool same =
+        other.kind == step.kind && (other.site.line == 0 || step.site.line == 0 ||
+                                    (other.site.line == step.site.line && *other.site.function == *step.site.function));
+    if (!same) continue;
+    for (size_t before = first_; before <= i; before++)
+      if (steps_[before].task == step.task && steps_[before].kind != OpKind::drain) done_[before] = true;
+    done(i);
+    waits_for_time_ &= ~(u64{1} << step.task);
     return;
   }
 }
