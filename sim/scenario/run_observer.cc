@@ -15,8 +15,27 @@ void RunObserver::event(const kernel::TraceEvent& event) noexcept {
     return;
   }
   const std::lock_guard lock(mutex_);
+  if (event.kind != EventKind::sched_wakeup) return deliver(event);
+  kernel::TraceEvent woken = event;
+  woken.values[2] = wake_cpu_;
+  deliver(woken);
+}
+
+void RunObserver::on_switch(u64 time, unsigned cpu, const arch::Task* previous, u32 state, const arch::Task* next) noexcept {
+  if (!open_ || tracer_ == nullptr) return;
+  kernel::TraceEvent event;
+  event.sequence = tracer_->take_sequence();
+  event.time = time;
+  event.kind = EventKind::sched_switch;
+  event.cpu = static_cast<s16>(cpu);
+  event.task = previous != nullptr ? previous->id : 0;
+  event.values[0] = event.task;
+  event.values[1] = state;
+  event.values[2] = next != nullptr ? next->id : 0;
   deliver(event);
 }
+
+void RunObserver::on_wake(u64, unsigned cpu, const arch::Task&) noexcept { wake_cpu_ = cpu; }
 
 void RunObserver::deliver(const kernel::TraceEvent& event) {
   checks_.event(event);
@@ -27,7 +46,10 @@ void RunObserver::deliver(const kernel::TraceEvent& event) {
       names_.naming.erase(named);
     }
   }
-  if (explored_) return;
+  if (explored_) {
+    if (also_ != nullptr) also_->event(event);
+    return;
+  }
   if (also_ != nullptr && (open_ || event.kind == EventKind::task_newtask)) also_->event(event);
   if (!open_) return;
   metrics_.event(event);

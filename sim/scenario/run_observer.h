@@ -9,14 +9,16 @@
 #include <unordered_map>
 
 #include "sim/check/checker.h"
+#include "sim/fiber/timed_machine.h"
 #include "sim/report/ring_metrics.h"
 #include "sim/trace/trace_hash.h"
 
 namespace uringsim::sim {
 
 /// Events are counted between open() and close(): what happens before is the building of the world. Checks hear all of them.
-/// Serialises the stream, as tasks of the live engine emit at once.
-class RunObserver final : public kernel::TraceSink {
+/// Serialises the stream, as tasks of the live engine emit at once. sched:sched_switch comes from the machine (timed), and so
+/// does the processor that a woken task goes to.
+class RunObserver final : public kernel::TraceSink, public SchedObserver {
  public:
   /// `also` hears every event of the run, and of what was before it who the tasks are; may be null.
   explicit RunObserver(kernel::TraceSink* also, bool explored = false) : also_(also), explored_(explored) {}
@@ -26,6 +28,10 @@ class RunObserver final : public kernel::TraceSink {
   void keep();
   void put_back();
   void event(const kernel::TraceEvent& event) noexcept override;
+  /// Where numbers come from for what the machine says of scheduling, in the order of the kernel's events.
+  void number_by(kernel::Tracer& tracer) noexcept { tracer_ = &tracer; }
+  void on_switch(u64 time, unsigned cpu, const arch::Task* previous, u32 state, const arch::Task* next) noexcept override;
+  void on_wake(u64 time, unsigned cpu, const arch::Task& task) noexcept override;
 
   void name_ring(u32 task, u32 index, const std::string& name);
   /// The kernel's number of the scenario's ring `index`, 0 if it was never made.
@@ -52,6 +58,8 @@ class RunObserver final : public kernel::TraceSink {
   RingMetrics metrics_;
   TraceHash hash_;
   kernel::TraceSink* also_;
+  kernel::Tracer* tracer_ = nullptr;
+  unsigned wake_cpu_ = 0;  ///< of the last wake
   bool explored_;
   bool open_ = false;
   CheckSet checks_ = all_checks();

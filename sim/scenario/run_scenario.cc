@@ -61,6 +61,7 @@ class ScenarioRun {
       timed.slice = scenario_.machine.time_slice.count;
       timed.idle_limit = longest_polling;
       timed.stop_flag = options_.stop;
+      timed.observer = &observer_;
       if (!scenario_.machine.costs.empty()) (void)read_costs(scenario_.machine.costs, "machine.costs", timed.costs);
       Arena arena;
       TimedMachine machine(arena, timed);
@@ -110,6 +111,7 @@ class ScenarioRun {
     world_options.trace = &observer_;
     world_options.host_files = devices.host_files();
     World world(machine, world_options, devices.root());
+    observer_.number_by(world.kernel().trace);
     for (const ModelDevices::Named& one : devices.all()) {
       world.add_block_device(one.name.c_str(), *one.device);
       observer_.metrics().name_device(one.device->id, one.name);

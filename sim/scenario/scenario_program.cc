@@ -56,7 +56,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
   for (const Ref& bug : scenario_.bugs) options.bugs.push_back(kernel::find_bug(bug.name));
   for (const Ref& fix : scenario_.fixes) options.fixes.push_back(kernel::find_bug(fix.name));
-  observer_ = std::make_unique<RunObserver>(nullptr, true);
+  observer_ = std::make_unique<RunObserver>(recorder_, true);
   options.trace = observer_.get();
   world_ = std::make_unique<World>(machine, options, devices_->root());
   for (const ModelDevices::Named& one : devices_->all()) world_->add_block_device(one.name.c_str(), *one.device);

@@ -25,6 +25,7 @@
 #include "sim/scenario/model_devices.h"
 #include "sim/scenario/model_run.h"
 #include "sim/scenario/run_observer.h"
+#include "sim/trace/recorder.h"
 
 namespace uringsim::sim {
 
@@ -39,8 +40,16 @@ class ScenarioProgram final : public Program {
   [[nodiscard]] const char* name() const noexcept override { return scenario_.name.c_str(); }
   void set_up(arch::Machine& machine) override;
   [[nodiscard]] bool warm_up() const noexcept override { return true; }
-  void keep() override { observer_->keep(); }
-  void put_back() override { observer_->put_back(); }
+  void keep() override {
+    observer_->keep();
+    if (recorder_ != nullptr) recorder_->keep();
+  }
+  void put_back() override {
+    observer_->put_back();
+    if (recorder_ != nullptr) recorder_->put_back();
+  }
+  /// From the next set-up on `recorder` holds the events of set-up and of the latest execution.
+  void record(TraceRecorder& recorder) noexcept { recorder_ = &recorder; }
   void check(Ending& ending) override;
   [[nodiscard]] std::string word_name(const void* at) const override;
 
@@ -63,6 +72,7 @@ class ScenarioProgram final : public Program {
   Scenario scenario_;
   std::string kernel_;
   Plan plan_;
+  TraceRecorder* recorder_ = nullptr;
   std::unique_ptr<RunObserver> observer_;
   std::unique_ptr<ModelDevices> devices_;
   std::unique_ptr<World> world_;

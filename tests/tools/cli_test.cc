@@ -38,6 +38,18 @@ TEST(Cli, AnExpectationThatDoesNotHoldExitsWithOne) {
   EXPECT_NE(result.out.find("FAILS CQEs taken from r: 2"), std::string::npos) << result.out;
 }
 
+TEST(Cli, TraceGoesByTheSuffixAndPftraceIsRefusedByName) {
+  const std::string file = testing::TempDir() + "uringsim-trace.ftrace";
+  EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json --trace " + file).code, 0);
+  EXPECT_GT(std::filesystem::file_size(file), 1000u);
+  std::filesystem::remove(file);
+  const Result refused = uringsim("run scenarios/lessons/first-nop.json --trace out.pftrace");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.out.find(".pftrace (Perfetto's protobuf) is not part of this version"), std::string::npos) << refused.out;
+  EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json --trace /nowhere/out.json").code, 2);
+  EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json scenarios/lessons/drain.json --trace out.json").code, 2);
+}
+
 TEST(Cli, UsageErrorsAreOneLineAndExitWithTwo) {
   for (const char* const arguments :
        {"", "rum", "run", "run /nonexistent.json", "run scenarios/lessons/first-nop.json --engin live",

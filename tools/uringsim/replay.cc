@@ -10,6 +10,7 @@
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/scenario_program.h"
 #include "tools/uringsim/commands.h"
+#include "tools/uringsim/trace_file.h"
 
 namespace uringsim::tools {
 
@@ -23,6 +24,7 @@ class Replay : public Command {
 
   void describe(CLI::App& app) override {
     app.add_option("REPRO", file_, "what explore --repro wrote")->required();
+    app.add_option("--trace", trace_, kTraceHelp)->type_name("OUT");
     app.add_flag("--json", json_, "the result as JSON");
   }
 
@@ -34,10 +36,26 @@ class Replay : public Command {
     try {
       const sim::Repro repro = sim::Repro::from_json(text.str());
       const auto program = sim::program_of(repro);
+      sim::TraceRecorder recorder;
+      if (!trace_.empty()) {
+        check_trace_name(trace_);
+        program->record(recorder);
+      }
       const ReplayResult result = replay(*program, repro);
       if (!result.difference.empty())
         throw sim::InputError(
             fmt::format("{}: is stale: {}; explore the scenario again with this build", file_, result.difference));
+      if (!trace_.empty())
+        write_trace(trace_, recorder,
+                    {.scenario = repro.program,
+                     .kernel = repro.profile,
+                     .engine = "explore",
+                     .clock = "order of events",
+                     .schedule = fmt::format("{} steps of {} under {}", result.schedule.steps.size(), file_,
+                                             sim::to_string(repro.memory)),
+                     .seed = 0,
+                     .cpus = program->scenario().machine.cpus,
+                     .unit = 1000});
       if (json_) {
         const nlohmann::ordered_json told{{"scenario", repro.program},
                                           {"kernel", repro.profile},
@@ -59,6 +77,7 @@ class Replay : public Command {
 
  private:
   std::string file_;
+  std::string trace_;
   bool json_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include "sim/scenario/run_scenario.h"
 #include "sim/scenario/vocabulary.h"
 #include "tools/uringsim/commands.h"
+#include "tools/uringsim/trace_file.h"
 
 namespace uringsim::tools {
 
@@ -39,6 +40,7 @@ class Run : public Command {
     app.add_option("--kernel", kernels_, "release, or several separated by commas; default: the scenario's");
     app.add_option("--seed", seed_, "of the run's random numbers; default: the scenario's");
     app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE; repeatable")->take_all()->expected(1)->type_name("PATH=VALUE");
+    app.add_option("--trace", trace_, kTraceHelp)->type_name("OUT");
     app.add_flag("--json", json_, "the figures as JSON: an array where several files or kernels are named");
   }
 
@@ -48,6 +50,11 @@ class Run : public Command {
     for (const std::string& file : files_) scenarios.push_back(sim::load_scenario(file, sets_));
     const std::vector<std::string> kernels = kernels_.empty() ? std::vector<std::string>{""} : split(kernels_);
     for (const std::string& kernel : kernels) check_kernel(kernel);
+    if (!trace_.empty()) {
+      check_trace_name(trace_);
+      if (scenarios.size() * kernels.size() != 1)
+        throw sim::InputError("--trace: holds one run; name one scenario and one kernel");
+    }
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     bool good = true;
     Progress progress(terminal, "run", "scenarios", scenarios.size() * kernels.size());
@@ -60,7 +67,10 @@ class Run : public Command {
         options.kernel = kernel;
         options.seed = seed_;
         options.stop = terminal.stop();
+        sim::TraceRecorder recorder;
+        if (!trace_.empty()) options.trace = &recorder;
         const sim::RunReport report = sim::run_scenario(scenario, options);
+        if (!trace_.empty()) write_trace(trace_, recorder, about_trace(scenario, options.engine, report));
         good = good && report.pass;
         progress.update(++done);
         if (json_)
@@ -74,6 +84,16 @@ class Run : public Command {
   }
 
  private:
+  static sim::TraceAbout about_trace(const sim::Scenario& scenario, sim::Engine engine, const sim::RunReport& report) {
+    return {.scenario = report.scenario,
+            .kernel = report.kernel,
+            .engine = report.engine,
+            .clock = engine == sim::Engine::timed ? "virtual time" : "CLOCK_MONOTONIC",
+            .schedule = "",
+            .seed = report.seed,
+            .cpus = scenario.machine.cpus,
+            .unit = 1};
+  }
   static void check_kernel(const std::string& kernel) {
     const auto known = sim::known_kernels();
     if (!kernel.empty() && std::find(known.begin(), known.end(), kernel) == known.end())
@@ -92,6 +112,7 @@ class Run : public Command {
   std::string kernels_;
   std::optional<u64> seed_;
   std::vector<std::string> sets_;
+  std::string trace_;
   bool json_ = false;
 };
 
