@@ -20,7 +20,8 @@ namespace {
 
 /// Runs in the kernel right now, or would if it had a processor. Others hold no reference.
 bool runs_in_kernel(const task_struct* task) noexcept {
-  return ((task->flags & PF_KTHREAD) != 0 || task->in_kernel) && arch::machine().state(*task) == TASK_RUNNING;
+  const bool kernel_thread = (__atomic_load_n(&task->flags, __ATOMIC_RELAXED) & PF_KTHREAD) != 0;
+  return (kernel_thread || __atomic_load_n(&task->in_kernel, __ATOMIC_SEQ_CST)) && arch::machine().state(*task) == TASK_RUNNING;
 }
 
 /// A grace period begins: notes where everybody is. Lock of rcu held.
@@ -28,7 +29,7 @@ void grace_period_begins() noexcept {
   Kernel& k = kernel();
   spin_lock(&k.tasklist_lock);
   list_for_each_entry(task, &k.tasks, task_struct, tasks) {
-    task->rcu_seen = __atomic_load_n(&task->rcu_passed, __ATOMIC_RELAXED);
+    task->rcu_seen = __atomic_load_n(&task->rcu_passed, __ATOMIC_ACQUIRE);
   }
   spin_unlock(&k.tasklist_lock);
 }
@@ -39,7 +40,7 @@ bool somebody_holds_out() noexcept {
   bool found = false;
   spin_lock(&k.tasklist_lock);
   list_for_each_entry(task, &k.tasks, task_struct, tasks) {
-    if (runs_in_kernel(task) && __atomic_load_n(&task->rcu_passed, __ATOMIC_RELAXED) == task->rcu_seen) found = true;
+    if (runs_in_kernel(task) && __atomic_load_n(&task->rcu_passed, __ATOMIC_ACQUIRE) == task->rcu_seen) found = true;
   }
   spin_unlock(&k.tasklist_lock);
   return found;

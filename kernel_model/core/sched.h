@@ -130,7 +130,7 @@ inline bool wake_up_process(task_struct* task, Site site = Site::here()) noexcep
 /// the application. A grace period waits for one of everybody who runs in the kernel (rcu.h).
 inline void rcu_quiescent_state() noexcept {
   u64& passed = current()->rcu_passed;
-  __atomic_store_n(&passed, passed + 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&passed, passed + 1, __ATOMIC_RELEASE);
 }
 
 inline bool need_resched() noexcept { return arch::machine().need_resched(); }

@@ -14,7 +14,9 @@
 namespace uringsim::kernel {
 
 inline void syscall_enter() noexcept {
-  current()->in_kernel = true;
+  // Seen by a grace period's end before anything that this task takes a reference to (rcu.cc); the hardware's atomics, not
+  // explored.
+  __atomic_store_n(&current()->in_kernel, true, __ATOMIC_SEQ_CST);
   arch::machine().charge(arch::Cost::syscall, 1);
 }
 
@@ -30,7 +32,7 @@ inline s64 syscall_exit(s64 ret, bool* restart) noexcept {
   if ((READ_ONCE(task->thread_flags) & (TIF_SIGPENDING | TIF_NOTIFY_RESUME)) != 0 || need_resched()) [[unlikely]]
     ret = detail::exit_to_usermode_loop(ret, restart);
   rcu_quiescent_state();
-  task->in_kernel = false;
+  __atomic_store_n(&task->in_kernel, false, __ATOMIC_RELEASE);
   return ret;
 }
 
