@@ -21,7 +21,7 @@ constexpr int kInterrupts = 1'000'001;
 constexpr int kKernelThreads = 1'000'002;
 constexpr int kCounters = 1'000'003;
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\')
@@ -47,8 +47,8 @@ class Writer {
         "{{\"displayTimeUnit\": \"ns\",\n\"otherData\": {{\"scenario\": {}, \"kernel\": {}, \"engine\": {}, \"seed\": {}, "
         "\"clock\": {}, "
         "\"schedule\": {}, \"tracepoints\": \"io_uring: those of 5.10\"}},\n\"traceEvents\": [",
-        quoted(about.scenario), quoted(about.kernel), quoted(about.engine), about.seed, quoted(about.clock),
-        quoted(about.schedule));
+        json_string(about.scenario), json_string(about.kernel), json_string(about.engine), about.seed, json_string(about.clock),
+        json_string(about.schedule));
     name_tracks(about.cpus);
   }
 
@@ -106,7 +106,7 @@ class Writer {
   void name_tracks(unsigned cpus) {
     const auto meta = [&](const char* what, Track at, std::string_view name) {
       line(fmt::format("\"ph\": \"M\", \"name\": \"{}\", \"pid\": {}, \"tid\": {}, \"args\": {{\"name\": {}}}", what, at.process,
-                       at.thread, quoted(name)));
+                       at.thread, json_string(name)));
     };
     meta("process_name", {kProcessors, 0}, "processors");
     meta("process_name", {kInterrupts, 0}, "interrupts");
@@ -138,7 +138,7 @@ class Writer {
   // ---- slices ----------------------------------------------------------------------------------------------------------
 
   void slice(const Open& open, Track at, u64 until) {
-    line(fmt::format("\"ph\": \"X\", \"name\": {}, \"pid\": {}, \"tid\": {}, \"ts\": {}, \"dur\": {}{}", quoted(open.name),
+    line(fmt::format("\"ph\": \"X\", \"name\": {}, \"pid\": {}, \"tid\": {}, \"ts\": {}, \"dur\": {}{}", json_string(open.name),
                      at.process, at.thread, stamp(open.since), stamp(until > open.since ? until - open.since : 0),
                      open.arguments));
   }
@@ -149,7 +149,7 @@ class Writer {
     if (event.kind == EventKind::workqueue_execute_start) name = "work";
     if (event.kind == EventKind::sq_thread_sleep) name = "asleep";
     open_[event.task].push_back(
-        {name, fmt::format(", \"args\": {{\"event\": {}}}", quoted(event_line(event, tasks_))), event.time});
+        {name, fmt::format(", \"args\": {{\"event\": {}}}", json_string(event_line(event, tasks_))), event.time});
   }
   void end(const TraceEvent& event) {
     std::vector<Open>& open = open_[event.task];
@@ -176,15 +176,15 @@ class Writer {
     line(
         fmt::format("\"ph\": \"i\", \"s\": \"t\", \"name\": {}, \"cat\": {}, \"pid\": {}, \"tid\": {}, \"ts\": {}, \"args\": "
                     "{{\"event\": {}}}",
-                    quoted(name.substr(name.find(':') + 1)), quoted(name.substr(0, name.find(':'))), at.process, at.thread,
-                    stamp(event.time), quoted(event_line(event, tasks_))));
+                    json_string(name.substr(name.find(':') + 1)), json_string(name.substr(0, name.find(':'))), at.process,
+                    at.thread, stamp(event.time), json_string(event_line(event, tasks_))));
   }
   void async(const char* phase, const TraceEvent& event, s64 id) {
     const Track at = track(event.task, event.cpu);
-    line(
-        fmt::format("\"ph\": \"{}\", \"cat\": \"request\", \"name\": \"request\", \"id\": \"{:#x}\", \"pid\": {}, \"tid\": {}, "
-                    "\"ts\": {}, \"args\": {{\"event\": {}}}",
-                    phase, static_cast<u64>(id), at.process, at.thread, stamp(event.time), quoted(event_line(event, tasks_))));
+    line(fmt::format(
+        "\"ph\": \"{}\", \"cat\": \"request\", \"name\": \"request\", \"id\": \"{:#x}\", \"pid\": {}, \"tid\": {}, "
+        "\"ts\": {}, \"args\": {{\"event\": {}}}",
+        phase, static_cast<u64>(id), at.process, at.thread, stamp(event.time), json_string(event_line(event, tasks_))));
   }
   void flow(const char* phase, const TraceEvent& event, s64 id) {
     const Track at = track(event.task, event.cpu);
@@ -217,7 +217,7 @@ class Writer {
 
   void counter(const std::string& name, u64 time, s64 value) {
     line(fmt::format("\"ph\": \"C\", \"name\": {}, \"pid\": {}, \"tid\": 0, \"ts\": {}, \"args\": {{\"value\": {}}}",
-                     quoted(name), kCounters, stamp(time), value));
+                     json_string(name), kCounters, stamp(time), value));
   }
   void count(const TraceEvent& event) {
     const s64 id = event.values[0];
