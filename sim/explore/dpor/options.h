@@ -49,6 +49,7 @@ struct Options {
 struct Result {
   u64 complete = 0;  ///< executions that ran to quiescence
   u64 blocked = 0;   ///< executions cut by assume(), or ended in a polling loop whose wait was over
+  u64 run = 0;       ///< executions run here: those, and what every shard or job runs and another one counts
   bool exhausted = false;
   bool found = false;
   u64 found_at = 0;  ///< the violation was met in this execution, counted from 1

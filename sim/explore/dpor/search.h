@@ -41,6 +41,12 @@
 
 namespace uringsim::sim::dpor {
 
+inline constexpr unsigned kMaxTasks = 64;
+inline constexpr u64 kArenaBytes = u64{1} << 28;
+/// What now() says when executions begin, and by how much time moves when it does: beyond whatever is being waited for.
+inline constexpr u64 kBeginning = 1'000'000'000;
+inline constexpr u64 kTimeStep = 3'600'000'000'000;
+
 /// Where an event of the execution under way stands; kept only while one is run again for its story.
 struct Trail {
   arch::Site site;
@@ -158,16 +164,18 @@ class Search final : public arch::Machine, private Ending {
     u16 other_size = 0;  // number + 1 of the word of another size at the same place
   };
   enum class ItemKind : u8 { read, place, revisit, choice, lock };
+  // Who runs an execution: all shards, all jobs of one shard, or one job, of whose part it is.
+  enum class Division : u8 { everybody, shard, part };
   // An alternative not yet taken. Its options are the newest `options_` from `first` on.
   struct Item {
     ItemKind kind;
     EventId event;
     EventId revisited;  // place: the load that this store revisited, or 0; lock: the task
     u32 first;
-    bool shared;   // found in an execution that all shards run
-    u16 total;     // how many options it had
-    u16 depth;     // how many alternatives were taken to get to where this one was found, plus one
-    float weight;  // share of the tree that one of them is likely to hold
+    Division level;  // of the execution that it was found in
+    u16 total;       // how many options it had
+    u16 depth;       // how many alternatives were taken to get to where this one was found, plus one
+    float weight;    // share of the tree that one of them is likely to hold
   };
   // A graph that a revisit started from and that will be needed again.
   struct Level {
@@ -175,7 +183,14 @@ class Search final : public arch::Machine, private Ending {
     u32 items;  // those below belong to older levels
   };
 
+  // ---- beginning (search_begin.h)
+  bool begin();
+  void warm_up();
+  void save();
+
   // ---- running (search_run.h)
+  bool may_go_on();
+  bool take_violation();
   void restart();
   void replay();
   void extend();
@@ -185,6 +200,7 @@ class Search final : public arch::Machine, private Ending {
   void at_frontier(Task& task);
   EventId replayed_event(Task& task);
   void finish();
+  void count(bool complete) noexcept;
   static void enter(void* argument);
   struct Service {
     arch::Task task;
@@ -206,7 +222,6 @@ class Search final : public arch::Machine, private Ending {
   void stop_task();
   void refuse(const char* what) noexcept;
   void first_wait(Task& task);
-  void warm_up();
   u64 move_time() noexcept;
   void spawn_service(void (*entry)(void*), void* object, u64 generation);
   static void timer_service(void* argument);
@@ -226,13 +241,16 @@ class Search final : public arch::Machine, private Ending {
   void check_races(EventId id);
   [[nodiscard]] PlainRange range_of(EventId id) const;
 
-  // ---- going back (search_back.h)
+  // ---- dividing (search_divide.h)
+  void resume();
+  [[nodiscard]] bool is_here() noexcept;
+  bool begin_part() noexcept;
+  void end_part() noexcept;
+  [[nodiscard]] bool is_counted() noexcept;
   [[nodiscard]] double share() const noexcept;
+
+  // ---- going back (search_back.h)
   bool backtrack();
-  [[nodiscard]] bool is_unit() const noexcept;
-  bool begin_unit() noexcept;
-  void end_unit() noexcept;
-  [[nodiscard]] bool counts_above() noexcept;
   bool take_read(Item& item);
   bool take_place(Item& item);
   bool take_revisit(Item& item);
@@ -272,6 +290,8 @@ class Search final : public arch::Machine, private Ending {
   };
   Own* own_ = nullptr;
   u32 set_up_tasks_ = 0;  // those with a higher number are spawned in the run
+  u64 turns_ = 0;
+  std::chrono::steady_clock::time_point began_, report_;
   bool replaying_ = false;
   bool preempt_ = false;
   bool idle_ = false;   // the execution under way repeats a pass that another one leaves out
@@ -284,14 +304,16 @@ class Search final : public arch::Machine, private Ending {
   std::unique_ptr<Graph<W>> graph_;
   std::vector<Item> items_;
   std::vector<u16> options_;
-  float weight_ = 1;       // of what was taken last, less of what was found since
-  u16 depth_ = 0;          // alternatives taken to get here
-  bool shared_ = true;     // all shards run this execution
-  u64 shallow_ = 0;        // executions that all shards run
-  u64 units_ = 0;          // alternatives that one shard runs
-  bool dividing_ = false;  // the tree is cut into units
-  bool in_unit_ = false;
-  u64 above_complete_ = 0;  // of the executions that all shards run
+  float weight_ = 1;  // of what was taken last, less of what was found since
+  u16 depth_ = 0;     // alternatives taken to get here
+  Division level_ = Division::part;
+  bool dividing_ = false;  // there are shards, jobs or checkpoints
+  bool in_part_ = false;
+  u64 of_everybody_ = 0;  // executions so far that all shards run
+  u64 of_shard_ = 0;      // and that all jobs of a shard run
+  u64 units_ = 0;
+  u64 parts_ = 0;
+  u64 above_complete_ = 0;  // counted executions that are no part's
   u64 above_blocked_ = 0;
   bool counted_ = true;  // the execution under way belongs to this shard
   std::vector<Level> levels_;
@@ -315,6 +337,12 @@ class Search final : public arch::Machine, private Ending {
 }  // namespace uringsim::sim::dpor
 
 #include "sim/explore/dpor/search_back.h"
+#include "sim/explore/dpor/search_begin.h"
+#include "sim/explore/dpor/search_divide.h"
 #include "sim/explore/dpor/search_grow.h"
+#include "sim/explore/dpor/search_memory.h"
 #include "sim/explore/dpor/search_run.h"
+#include "sim/explore/dpor/search_tasks.h"
 #include "sim/explore/dpor/search_tell.h"
+#include "sim/explore/dpor/search_time.h"
+#include "sim/explore/dpor/search_wait.h"

@@ -10,65 +10,7 @@ template <unsigned W>
 void Search<W>::push_item(ItemKind kind, EventId event, EventId revisited, u32 first) {
   const auto total = static_cast<u16>(options_.size() - first);
   weight_ /= static_cast<float>(total + 1);
-  items_.push_back({kind, event, revisited, first, shared_, total, static_cast<u16>(depth_ + 1), weight_});
-}
-
-/// Shards split the search at alternatives that are likely to hold little of it: what lies above is run by all of them and
-/// counted by one, what lies below belongs to one of them. The guess is the better the deeper the alternative lies.
-template <unsigned W>
-bool Search<W>::is_unit() const noexcept {
-  const unsigned ways = options_in_.shards * options_in_.jobs * (options_in_.parts_done != ~u64{0} ? 64 : 1);
-  const float part = weight_ * static_cast<float>(ways);
-  return (part < 1.0F / 256 && depth_ >= 9) || part < 1.0F / 16384;
-}
-
-/// Scatters units over the shards: neighbours are of like size.
-inline u64 scatter(u64 unit) noexcept {
-  unit = (unit ^ unit >> 30) * 0xbf58476d1ce4e5b9;
-  unit = (unit ^ unit >> 27) * 0x94d049bb133111eb;
-  return unit ^ unit >> 31;
-}
-
-/// True if the unit that comes now is to be run here.
-template <unsigned W>
-bool Search<W>::begin_unit() noexcept {
-  const u64 unit = ++units_;
-  if (scatter(unit) % options_in_.shards != options_in_.shard) return false;
-  if (options_in_.parts_done != ~u64{0} && unit <= options_in_.parts_done) return false;
-  if (options_in_.claim && !options_in_.claim(unit)) return false;
-  in_unit_ = true;
-  return true;
-}
-
-/// All units so far are done: a search that stops can go on from here.
-template <unsigned W>
-void Search<W>::end_unit() noexcept {
-  in_unit_ = false;
-  result_.parts_done = units_;
-  result_.parts_complete = result_.complete - above_complete_;
-  result_.parts_blocked = result_.blocked - above_blocked_;
-}
-
-/// Whether an execution that all shards run is counted here.
-template <unsigned W>
-bool Search<W>::counts_above() noexcept {
-  const u64 number = shallow_++;
-  return number % options_in_.shards == options_in_.shard && number / options_in_.shards % options_in_.jobs == options_in_.job;
-}
-
-/// Roughly how much of the tree is done: as if all alternatives of an item were of the same size.
-template <unsigned W>
-double Search<W>::share() const noexcept {
-  double done = 0;
-  double weight = 1;
-  for (std::size_t i = 0; i < items_.size(); i++) {
-    const u32 end = i + 1 < items_.size() ? items_[i + 1].first : static_cast<u32>(options_.size());
-    const u32 left = std::min<u32>(end - items_[i].first, items_[i].total);
-    const double ways = items_[i].total + 1.0;
-    done += weight * (items_[i].total - left) / ways;
-    weight /= ways;
-  }
-  return done;
+  items_.push_back({kind, event, revisited, first, level_, total, static_cast<u16>(depth_ + 1), weight_});
 }
 
 /// Prepares the next graph to run. False if the search is over.
@@ -84,16 +26,12 @@ bool Search<W>::backtrack() {
     if (items_.empty()) return false;
     Item& item = items_.back();
     weight_ = item.weight;
-    shared_ = item.shared;
+    level_ = item.level;
     depth_ = item.depth;
-    if (dividing_ && shared_ && in_unit_) end_unit();
-    if (dividing_ && shared_ && is_unit()) {
-      shared_ = false;
-      if (!begin_unit()) {
-        options_.pop_back();
-        if (options_.size() == item.first) items_.pop_back();
-        continue;
-      }
+    if (dividing_ && !is_here()) {
+      options_.pop_back();
+      if (options_.size() == item.first) items_.pop_back();
+      continue;
     }
     bool runnable = false;
     switch (item.kind) {

@@ -238,4 +238,57 @@ void Search<W>::tell() {
   result_.schedule = Player<W>(*graph_, options_in_.memory, trail_, ended).play();
 }
 
+// ---- findings ------------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::fail(const char* check, std::string text) {
+  if (violated_) return;
+  violated_ = true;
+  if (!result_.found) result_.violation = {check, std::move(text)};
+}
+
+template <unsigned W>
+void Search<W>::violation(const char* check, const std::string& text) {
+  fail(check, text);
+}
+
+template <unsigned W>
+void Search<W>::report(const char* what, bool fatal, arch::Site site) noexcept {
+  fail("report", fmt::format("{} at {} ({}:{})", what, site.function, site.file, site.line));
+  if (fatal || !set_up_) leave(running(), Status::frontier);
+}
+
+template <unsigned W>
+const std::vector<LeftOver>& Search<W>::left_over() {
+  if (!left_over_.empty()) return left_over_;
+  for (u32 id = 0; id < tasks_.size(); id++) {
+    const Task& task = *tasks_[id];
+    if (task.status == Status::ended || task.status == Status::absent || task.status == Status::unborn) continue;
+    LeftOver left;
+    left.task = id;
+    left.name = task.task->name;
+    left.site = task.site;
+    switch (task.status) {
+      case Status::waits_lock: {
+        left.why = Blocked::lock;
+        left.object = arena_.offset(word_info_[task.wait_word].at);
+        const EventId last = graph_->words[task.wait_word].last;
+        left.holder = static_cast<u32>((last == 0 ? graph_->words[task.wait_word].initial : graph_->event[last].value) - 1);
+        break;
+      }
+      case Status::waits_join:
+        left.why = Blocked::join;
+        left.object = task.wait_id;
+        break;
+      case Status::polling:
+        left.why = Blocked::polling;
+        break;
+      default:
+        left.why = Blocked::sleeping;
+    }
+    left_over_.push_back(left);
+  }
+  return left_over_;
+}
+
 }  // namespace uringsim::sim::dpor

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sim/explore/dpor/dpor.h"
 #include "sim/explore/explore.h"
 #include "sim/explore/programs/handshake.h"
 
@@ -53,6 +54,23 @@ TEST(Divided, ShardsOfDporMayHaveJobs) {
   }
   EXPECT_EQ(executions, one.executions);
   EXPECT_EQ(blocked, one.blocked);
+}
+
+TEST(Divided, SixteenShardsOfDporRunTwoInAHundredMoreThanOneSearch) {
+  Handshake program({.submissions = 5});
+  u64 run = 0, counted = 0;
+  for (unsigned shard = 0; shard < 16; shard++) {
+    sim::dpor::Options options;
+    options.memory = sim::dpor::MemoryModel::tso;
+    options.shard = shard;
+    options.shards = 16;
+    const sim::dpor::Result part = sim::dpor::explore(program, options);
+    EXPECT_TRUE(part.exhausted);
+    run += part.run;
+    counted += part.complete + part.blocked;
+  }
+  EXPECT_EQ(counted, 112'258u + 125'097u);
+  EXPECT_LE(run, counted + counted / 50);
 }
 
 TEST(Divided, AnInterruptedDporGoesOnFromItsCheckpoint) {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a task waits for: locks, being woken, something new to see.
+#pragma once
+
+#include "sim/explore/dpor/search.h"
+
+namespace uringsim::sim::dpor {
+
+/// Adds, or replays, a load that must find a zero; the task waits in `status` until there is one. What it does with the zero is
+/// up to `operation`.
+template <unsigned W>
+EventId Search<W>::await(Task& task, u16 word, Status status, const RmwOperation& operation) noexcept {
+  const u16 thread = static_cast<u16>(task.task->id);
+  for (;;) {
+    EventId id = replayed_event(task);
+    if (id == 0) {
+      const EventId last = graph_->threads[thread].last;
+      if (last != 0 && (graph_->event[last].flags & kWaiting) != 0) {
+        task.wait_word = word;
+        leave(task, status);
+        if (graph_->full()) at_frontier(task);
+      } else {
+        at_frontier(task);
+      }
+      const u16 flags = kRead | kLock | task.pending;
+      task.pending = 0;
+      id = add_load(thread, flags, word, &operation);
+      task.replayed++;
+      if ((graph_->event[id].flags & kRmw) != 0) {
+        add_rmw_store(id);
+        task.replayed++;
+      }
+      if (violated_) leave(task, Status::frontier);
+    } else if ((graph_->event[id].flags & kRmw) != 0) {
+      replayed_event(task);
+    }
+    if ((graph_->event[id].flags & kWaiting) == 0) return id;
+  }
+}
+
+template <unsigned W>
+void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  Task& task = running();
+  task.site = site;
+  if (warming_) {
+    task.wanted = &lock;
+    while (warming_ && lock.word != 0) leave(task, Status::waits_lock);
+    if (warming_) {
+      lock.word = task.task->id + 1;
+      return;
+    }
+  }
+  RmwOperation operation{task.task->id + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
+  operation.lock = operation.waits = true;
+  const EventId id = await(task, word_of(&lock.word, 4), Status::waits_lock, operation);
+  detail::poke(&lock.word, 4, operation.operand);
+  note(id, OpKind::lock, &lock.word, 4, nullptr, site);
+  note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
+}
+
+template <unsigned W>
+bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  RmwOperation operation{running().task->id + u64{1}, 0, arch::Rmw::compare_exchange, 4, arch::Order::acquire};
+  operation.lock = true;
+  return perform(&lock.word, operation, OpKind::try_lock, site) == 0;
+}
+
+template <unsigned W>
+void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+  if (warming_) {
+    lock.word = 0;
+    return;
+  }
+  Task& task = running();
+  EventId id = replayed_event(task);
+  if (id == 0) {
+    at_frontier(task);
+    const u16 flags = kWrite | kRelease | kLock | task.pending;
+    task.pending = 0;
+    id = add_store(static_cast<u16>(task.task->id), flags, word_of(&lock.word, 4), 0);
+    task.replayed++;
+    if (violated_) leave(task, Status::frontier);
+    preempt_ = true;
+  }
+  detail::poke(&lock.word, 4, 0);
+  note(id, OpKind::unlock, &lock.word, 4, nullptr, site);
+}
+
+template <unsigned W>
+void Search<W>::set_state(u32 state) noexcept {
+  if (warming_) {
+    *running().state = state;
+    return;
+  }
+  const bool effect = running().effect;
+  store(running().state, 4, state, arch::Order::relaxed, nullptr, {});
+  running().effect = effect;  // nobody's progress
+  if (recording_) {
+    Trail& trail = trail_[trail_newest_];
+    trail.kind = OpKind::set_state;
+    trail.object = running().task->id;
+  }
+}
+
+template <unsigned W>
+u32 Search<W>::state(const arch::Task& task) const noexcept {
+  const Task& other = *tasks_[task.id];
+  if (set_up_) return *other.state;
+  return static_cast<u32>(const_cast<Search*>(this)->load(other.state, 4, arch::Order::relaxed, nullptr, {}));
+}
+
+/// Sleeping with a deadline is a choice: to be woken, or to time out. The second may come at any moment, which is to say that its
+/// step is unordered with what others do. A sleeper that chose the first and that nobody wakes is cut: it would have timed out.
+template <unsigned W>
+bool Search<W>::schedule(u64 deadline) noexcept {
+  Task& task = running();
+  while (warming_ && *task.state != arch::TASK_RUNNING) leave(task, Status::asleep);
+  if (warming_) return true;
+  fence(arch::Fence::full, nullptr, {});
+  task.effect = true;
+  task.may_time_out = deadline != ~u64{0};
+  if (task.may_time_out && choose(2, "deadline") == 1) {
+    task.may_time_out = false;
+    move_time();
+    RmwOperation wake_self{arch::TASK_RUNNING, 0, arch::Rmw::exchange, 4, arch::Order::full};
+    perform(task.state, wake_self, OpKind::sleep, {});
+    return false;  // even if somebody woke it at the same time
+  }
+  RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
+  look.waits = look.looks = true;
+  const EventId id = await(task, word_of(task.state, 4), Status::asleep, look);
+  task.may_time_out = false;
+  note_task(id, OpKind::sleep, task.task->id);
+  return true;
+}
+
+template <unsigned W>
+bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
+  Task& target = *tasks_[task.id];
+  if (set_up_) {
+    if (target.state == nullptr || (*target.state & mask) == 0) return false;
+    *target.state = arch::TASK_RUNNING;
+    target.initial = true;
+    return true;
+  }
+  fence(arch::Fence::full, nullptr, {});
+  RmwOperation operation{arch::TASK_RUNNING, mask, arch::Rmw::exchange, 4, arch::Order::full};
+  operation.wakes = true;
+  const bool woken = (perform(target.state, operation, OpKind::wake, {}) & mask) != 0;
+  if (recording_) trail_[trail_newest_].object = trail_[trail_newest_ - (woken ? 1 : 0)].object = task.id;
+  if (woken) preempt_ = true;
+  return woken;
+}
+
+/// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
+/// the loads of the pass.
+template <unsigned W>
+void Search<W>::poll_pass(arch::Site site) noexcept {
+  Task& task = running();
+  if (warming_) {
+    leave(task, Status::polling);
+    if (warming_) return;
+  }
+  if (!task.effect && task.replayed > task.pass_from) {
+    if (task.cursor != 0) return;  // cannot be
+    task.site = site;
+    idle_ |= task.waited;
+    leave(task, Status::polling);
+  }
+  task.effect = false;
+  task.waited = false;
+  task.pass_from = task.replayed;
+}
+
+}  // namespace uringsim::sim::dpor
