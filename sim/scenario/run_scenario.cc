@@ -9,6 +9,7 @@
 #include "kernel_model/core/completion.h"
 #include "sim/fiber/timed_machine.h"
 #include "sim/live/live_machine.h"
+#include "sim/scenario/allocation_faults.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/model_devices.h"
 #include "sim/scenario/model_environment.h"
@@ -87,10 +88,6 @@ class ScenarioRun {
       throw InputError(fmt::format("{}: /engines: the scenario does not declare the engine \"{}\"; it declares: {}",
                                    scenario_.file, name_of(options_.engine), declared));
     }
-    for (const Fault& fault : scenario_.faults)
-      if (const auto* const allocation = std::get_if<AllocationFault>(&fault))
-        throw InputError(fmt::format("{}: /faults: failing allocations (\"{}\") are not part of this version", scenario_.file,
-                                     allocation->site));
   }
 
   template <class Machine>
@@ -132,6 +129,7 @@ class ScenarioRun {
     run.start = start;
     observer_.open();
     run.add_tasks();
+    const AllocationFaults faults(scenario_, run);
     const std::vector<arch::Task*> awaited = run.awaited();
     add_fault_process(world, run);
     // Made now: once tasks have ended, a new one could only be made by another.
@@ -139,6 +137,8 @@ class ScenarioRun {
     const u64 limit = scenario_.limit ? scenario_.limit->count : longest_run;
     RunResult result = machine.run(awaited, start + limit);
     observer_.close();
+    world.kernel().allocation_fault = nullptr;
+    for (const std::string& note : faults.unused()) report_.warnings.push_back(note);
     report_.time_ns = result.time - run.start;
     if (result.end != RunEnd::finished) {
       // The run's own helpers wait because the tasks do.

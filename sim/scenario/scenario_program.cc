@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernel_model/core/completion.h"
+#include "sim/scenario/allocation_faults.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/model_environment.h"
@@ -23,9 +24,6 @@ ScenarioProgram::ScenarioProgram(Scenario scenario, const std::string& kernel)
     throw InputError(
         fmt::format("{}: /kernel: no kernel {}; {}", scenario_.file, in_quotes(kernel_), name_hint(kernel_, known_kernels())));
   for (const Fault& fault : scenario_.faults) {
-    if (const auto* const allocation = std::get_if<AllocationFault>(&fault))
-      throw InputError(fmt::format("{}: /faults: failing allocations (\"{}\") are not part of this version", scenario_.file,
-                                   allocation->site));
     const auto* const death = std::get_if<DeathFault>(&fault);
     if (std::holds_alternative<SignalFault>(fault) || (death != nullptr && death->at))
       throw InputError(
@@ -72,6 +70,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
     });
   }
   run_->add_tasks();
+  (void)AllocationFaults(scenario_, *run_);
 }
 
 // ---- what is wrong with an end

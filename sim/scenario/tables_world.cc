@@ -479,9 +479,10 @@ template <>
 const Table<AllocationFault>& table_of<AllocationFault>() {
   static const Table<AllocationFault> table{
       "allocation_fault", "An allocation of the kernel fails.",
-      with_when<AllocationFault>({field<&AllocationFault::site>("allocation", "Kernel function that allocates, or \"any\".",
-                                                                Need::required, {1, ~u64{0}}),
-                                  field<&AllocationFault::task>("task", "Only on behalf of this task.")}),
+      with_when<AllocationFault>(
+          {field<&AllocationFault::site>("allocation", "Kernel function that allocates (\"io_get_req\"), or \"any\".",
+                                         Need::required, {1, ~u64{0}}),
+           field<&AllocationFault::task>("task", "Only on behalf of this task.")}),
       check_when<AllocationFault>};
   return table;
 }

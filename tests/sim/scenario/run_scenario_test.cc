@@ -155,6 +155,29 @@ TEST(RunScenario, AnEngineThatIsNotDeclaredIsRefused) {
   EXPECT_THROW((void)run_scenario(scenario, options), InputError);
 }
 
+TEST(RunScenario, AnAllocationFailsByTheFunctionThatMakesIt) {
+  const std::string tasks = R"("tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "NOP", "count": 3, "user_data": 1}},
+    {"wait": {"ring": "r", "cqes": 3}}]}}, "allow": ["no-cqe-error"],)";
+  const std::string one = R"("faults": [{"allocation": "io_get_req", "nth": 2, "task": "a"}],
+    "expect": [{"cqes": {"ring": "r", "user_data": 2, "res": "-EAGAIN", "count": 1}}, {"cqes": {"ring": "r", "res": 0, "count": 2}}])";
+  EXPECT_EQ(wrong(run(R"("rings": {"r": {}}, )" + tasks + one)), "");
+  const std::string all = R"("faults": [{"allocation": "io_get_req", "every": 1}],
+    "expect": [{"cqes": {"ring": "r", "res": "-EAGAIN", "count": 3}}])";
+  EXPECT_EQ(wrong(run(R"("rings": {"r": {}}, )" + tasks + all)), "");
+}
+
+TEST(RunScenario, ARingThatCannotBeAllocatedIsEnomem) {
+  EXPECT_EQ(wrong(run(R"("rings": {"r": {"result": "-ENOMEM"}}, "tasks": {"a": {"steps": []}},
+    "faults": [{"allocation": "io_ring_ctx_alloc"}])")),
+            "");
+}
+
+TEST(RunScenario, AnAllocationFaultThatNobodyCameToIsRemarked) {
+  const RunReport report = run(R"("tasks": {"a": {"steps": []}}, "faults": [{"allocation": "io_get_rq"}])");
+  ASSERT_EQ(report.warnings.size(), 1u);
+  EXPECT_NE(report.warnings[0].find("\"io_get_rq\": misspelt"), std::string::npos) << report.warnings[0];
+}
+
 TEST(RunScenario, CostsChangeTheClock) {
   const std::string body =
       R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"repeat": 100, "steps": [{"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}]}]}})";
