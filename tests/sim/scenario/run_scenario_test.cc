@@ -3,9 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/vocabulary.h"
@@ -26,39 +23,6 @@ std::string wrong(const RunReport& report) {
   for (const std::string& failure : report.failures) text += failure + "; ";
   return text;
 }
-
-std::vector<std::string> shipped() {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(URINGSIM_SOURCE_DIR "/scenarios/lessons"))
-    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-class Lesson : public testing::TestWithParam<std::string> {};
-
-TEST_P(Lesson, PassesInVirtualTimeTwiceWithEqualHashes) {
-  const Scenario scenario = load_scenario(GetParam());
-  const RunReport first = run_scenario(scenario, {});
-  EXPECT_EQ(wrong(first), "");
-  EXPECT_TRUE(first.pass);
-  EXPECT_EQ(first.trace_hash, run_scenario(scenario, {}).trace_hash);
-}
-
-TEST_P(Lesson, PassesOnRealThreads) {
-  const Scenario scenario = load_scenario(GetParam());
-  if (std::find(scenario.engines.begin(), scenario.engines.end(), Engine::live) == scenario.engines.end())
-    GTEST_SKIP() << "not declared";
-  RunOptions options;
-  options.engine = Engine::live;
-  EXPECT_EQ(wrong(run_scenario(scenario, options)), "");
-}
-
-INSTANTIATE_TEST_SUITE_P(Shipped, Lesson, testing::ValuesIn(shipped()), [](const auto& tested) {
-  std::string name = std::filesystem::path(tested.param).stem().string();
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
 
 TEST(RunScenario, AnotherSeedIsAnotherRun) {
   const Scenario scenario = load_scenario(URINGSIM_SOURCE_DIR "/scenarios/lessons/idle-window.json");
