@@ -24,6 +24,8 @@ bool DfsStrategy::begin() {
 void DfsStrategy::again() {
   depth_ = 0;
   preemptions_ = reorderings_ = 0;
+  times_ = 0;
+  overtaking_ = 0;
 }
 
 u32 DfsStrategy::take(u32 options) noexcept {
@@ -46,14 +48,21 @@ Action DfsStrategy::action(const Choices& choices) noexcept {
     if (!current_can) return choices.at(index);
     return index == 0 ? run_action(choices.current) : rest.at(index - 1);
   }
-  // Acting while one's own store is still under way is a reordering, acting in the place of somebody who could is a preemption.
+  // Acting in the place of somebody who could go on is a preemption, and so are time that passes meanwhile and another's store
+  // that arrives. Acting while one's own store is still under way is a reordering, until the store has got there.
+  overtaking_ &= choices.drains;
   std::array<Action, 2 * kMaxTasks + 1> allowed{};
   std::array<u8, 2 * kMaxTasks + 1> cost{};
   u32 count = 0;
   const auto consider = [&](Action action) {
     const bool task = action < kMaxTasks;
-    const u32 preemption = task && current_can && action != choices.current ? 1 : 0;
-    const u32 reordering = task && (choices.drains >> action & 1) != 0 ? 1 : 0;
+    const bool own = action == run_action(choices.current) || action == drain_action(choices.current);
+    const u32 preemption = current_can && !own ? 1 : 0;
+    const u32 reordering = task && ((choices.drains & ~overtaking_) >> action & 1) != 0 ? 1 : 0;
+    if (action == kTimeAction && times_ >= options_.times) {
+      bounded_ = true;
+      return;
+    }
     if (preemptions_ + preemption > options_.preemptions || reorderings_ + reordering > options_.reorderings) {
       bounded_ = true;
       return;
@@ -61,6 +70,12 @@ Action DfsStrategy::action(const Choices& choices) noexcept {
     cost[count] = static_cast<u8>(preemption | (reordering << 1));
     allowed[count++] = action;
   };
+  // A store that may not be late gets there at once: a preemption in between is one before the store.
+  const u64 own_store = choices.current != kNobody ? choices.drains >> choices.current & 1 : 0;
+  if (own_store != 0 && (overtaking_ >> choices.current & 1) == 0 && reorderings_ >= options_.reorderings) {
+    bounded_ = true;
+    return drain_action(choices.current);
+  }
   // What costs nothing comes first, so that an early finding is a simple one.
   if (choices.current != kNobody && (choices.drains >> choices.current & 1) != 0) {
     consider(drain_action(choices.current));
@@ -68,10 +83,12 @@ Action DfsStrategy::action(const Choices& choices) noexcept {
   }
   if (current_can) consider(run_action(choices.current));
   for (u32 i = 0; i < rest.count(); i++) consider(rest.at(i));
-  if (count == 0) return kStop;
+  if (count == 0 || depth_ >= options_.choices) return kStop;
   const u32 index = count == 1 ? 0 : take(count);
   preemptions_ += cost[index] & 1;
   reorderings_ += cost[index] >> 1;
+  times_ += allowed[index] == kTimeAction ? 1 : 0;
+  if (allowed[index] < kMaxTasks && (choices.drains >> allowed[index] & 1) != 0) overtaking_ |= u64{1} << allowed[index];
   return allowed[index];
 }
 

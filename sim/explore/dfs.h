@@ -21,6 +21,8 @@ class DfsStrategy final : public Strategy {
   struct Options {
     u32 preemptions = ~u32{0};
     u32 reorderings = ~u32{0};
+    u32 times = ~u32{0};    ///< at most so many moves of time,
+    u32 choices = ~u32{0};  ///< and so many choices in an execution; counts with one of the bounds above only
     u32 shard = 0;
     u32 shards = 1;
     std::function<bool(u64 subtree)> claim{};  ///< of several searches: true if it gets the subtree. Null: it gets all
@@ -63,6 +65,8 @@ class DfsStrategy final : public Strategy {
   size_t depth_ = 0;
   u32 preemptions_ = 0;
   u32 reorderings_ = 0;
+  u32 times_ = 0;
+  u64 overtaking_ = 0;  ///< tasks that go on while a store of theirs is under way
   bool started_ = false;
   bool exhausted_ = false;
   bool bounded_ = false;

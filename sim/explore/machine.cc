@@ -185,6 +185,7 @@ Run OperationalMachine::run(Strategy& strategy) noexcept {
 
 Run OperationalMachine::record(Strategy& strategy, Schedule& schedule) noexcept {
   schedule.steps.clear();
+  schedule.stacks = options_.arena_bytes / 2;
   recording_ = &schedule.steps;
   strategy_ = &strategy;
   for (;;) {

@@ -30,8 +30,8 @@ std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& ot
                                           bool write) const {
   const auto say = [this](const LastAccess& access, bool writes) {
     return fmt::format("{} {} by {} in {} ({}:{})", access.plain ? "plain" : "marked", writes ? "write" : "read",
-                       task_name(access.task), access.scope != nullptr ? access.scope : access.site.function, access.site.file,
-                       access.site.line);
+                       task_name(access.task), access.scope != nullptr ? access.scope : access.site.function,
+                       source_path(access.site.file), access.site.line);
   };
   std::string word = program_->word_name(cell.at);
   if (word.empty()) word = fmt::format("arena+{:#x}", arena_.offset(cell.at));
@@ -70,7 +70,7 @@ void OperationalMachine::scope(const char* function) noexcept {
 std::string OperationalMachine::describe_access(const void* at, unsigned size, Site site) const {
   return fmt::format("the access to {} bytes at {} by {} in {} ({}:{})", size,
                      arena_.contains(at) ? fmt::format("arena+{:#x}", arena_.offset(at)) : "an address of the host",
-                     task_name(current_), site.function, site.file, site.line);
+                     task_name(current_), site.function, source_path(site.file), site.line);
 }
 
 /// Pointers are told as arena offsets, addresses of the host not at all: equal runs are equal wherever they lie.

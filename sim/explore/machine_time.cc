@@ -19,7 +19,7 @@ void OperationalMachine::update_time() noexcept {
                 (world_.time_pollers != 0 && world_.idle_moves < kMaxIdleMoves);
 }
 
-void OperationalMachine::move_time(u32 /*acting*/) noexcept {
+void OperationalMachine::move_time(u32 acting) noexcept {
   u64 due = kNever;
   if (world_.timers != nullptr && world_.timers->due > world_.now) due = world_.timers->due;
   for (u32 i = 0; world_.sleepers != 0 && i < tasks_; i++)
@@ -38,6 +38,7 @@ void OperationalMachine::move_time(u32 /*acting*/) noexcept {
     Step step;
     step.kind = OpKind::time;
     step.after = due;
+    step.preempts = acting != kNobody && (runnable_ & bit(acting)) != 0;
     recording_->push_back(step);
     strategy_->step(step);
   }

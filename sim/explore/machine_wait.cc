@@ -167,12 +167,12 @@ void OperationalMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept
   }
   Cell& cell = touch(&lock.word, 4, site);
   if (lock.word == current_ + 1)
-    fail("deadlock",
-         fmt::format("task {} takes a lock that it holds, at {} ({}:{})", task.task->name, site.function, site.file, site.line));
+    fail("deadlock", fmt::format("task {} takes a lock that it holds, at {} ({}:{})", task.task->name, site.function,
+                                 source_path(site.file), site.line));
   if (kind == LockKind::mutex && (task.spin_depth != 0 || task.task->in_interrupt))
     fail("sleep-in-atomic", fmt::format("task {} takes a mutex {}, at {} ({}:{})", task.task->name,
                                         task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context", site.function,
-                                        site.file, site.line));
+                                        source_path(site.file), site.line));
   task.wants = &lock;
   cell.watchers |= bit(current_);
   if (lock.word != 0) {
@@ -206,7 +206,7 @@ void OperationalMachine::unlock(LockWord& lock, LockKind kind, Site site) noexce
   Cell& cell = touch(&lock.word, 4, site);
   if (lock.word != current_ + 1)
     fail("lock-imbalance", fmt::format("task {} releases a lock that it does not hold, at {} ({}:{})", task.task->name,
-                                       site.function, site.file, site.line));
+                                       site.function, source_path(site.file), site.line));
   if (kind == LockKind::spin) task.spin_depth--;
   task.unlocked = true;
   const bool effect = task.pass_effect;

@@ -48,7 +48,7 @@ u32 OperationalMachine::choose(u32 options, const char* what) noexcept {
 }
 
 void OperationalMachine::report(const char* what, bool fatal, Site site) noexcept {
-  std::string text = fmt::format("{} at {} ({}:{})", what, site.function, site.file, site.line);
+  std::string text = fmt::format("{} at {} ({}:{})", what, site.function, source_path(site.file), site.line);
   if (fatal) return fail("report", std::move(text));
   if (violation_.check.empty()) violation_ = {"report", std::move(text)};
 }

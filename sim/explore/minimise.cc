@@ -188,27 +188,37 @@ class Minimiser {
     return false;
   }
 
-  /// Depth-first with growing bounds. What the first bound with a finding shows is the least there is.
+  /// Depth-first with growing bounds. What the first bound with a finding shows is the least there is. Each bound may use half of
+  /// what is left, so that one with a large tree (stores that may be late) does not keep the others from being tried.
   void search() {
     for (u32 sum = 0; sum <= cost_.preemptions + cost_.reorderings && left_ > 0; sum++)
-      for (u32 preemptions = 0; preemptions <= sum && left_ > 0; preemptions++) {
-        DfsStrategy::Options bounds;
-        bounds.preemptions = preemptions;
-        bounds.reorderings = sum - preemptions;
-        DfsStrategy dfs(bounds);
-        while (left_ > 0 && dfs.begin()) {
-          left_--;
-          if (machine_.run(dfs).end != End::violation || !same()) continue;
-          dfs.again();
-          Schedule schedule;
-          machine_.record(dfs, schedule);
-          const Cost cost = cost_of(schedule, memory_);
-          if (!(cost < cost_)) continue;
-          cost_ = cost;
-          best_ = std::move(schedule);
-        }
-        if (cost_.preemptions + cost_.reorderings <= sum && cost_.preemptions <= preemptions) return;
+      for (u32 reorderings = 0; reorderings <= sum && left_ > 0; reorderings++) {
+        const u32 preemptions = sum - reorderings;
+        search(preemptions, reorderings);
+        const u32 found = cost_.preemptions + cost_.reorderings;
+        if (found < sum || (found == sum && reorderings == sum)) return;
       }
+  }
+
+  void search(u32 preemptions, u32 reorderings) {
+    DfsStrategy::Options bounds;
+    bounds.preemptions = preemptions;
+    bounds.reorderings = reorderings;
+    bounds.times = static_cast<u32>(
+        std::count_if(best_.steps.begin(), best_.steps.end(), [](const Step& step) { return step.kind == OpKind::time; }));
+    bounds.choices = static_cast<u32>(best_.steps.size());
+    DfsStrategy dfs(bounds);
+    for (u64 turns = left_ / 2 + 1; turns > 0 && left_ > 0 && dfs.begin(); turns--) {
+      left_--;
+      if (machine_.run(dfs).end != End::violation || !same()) continue;
+      dfs.again();
+      Schedule schedule;
+      machine_.record(dfs, schedule);
+      const Cost cost = cost_of(schedule, memory_);
+      if (!(cost < cost_)) continue;
+      cost_ = cost;
+      best_ = std::move(schedule);
+    }
   }
 
   OperationalMachine& machine_;

@@ -66,7 +66,7 @@ struct Step {
   const char* scope = nullptr;    ///< the kernel function around it (arch::Scope), or null
   const char* barrier = nullptr;  ///< the barrier's name
   bool left_out = false;          ///< that barrier was left out
-  bool preempts = false;          ///< the task that acted before could have gone on
+  bool preempts = false;          ///< the task that acted before could have gone on (time: it moves all the same)
 
   // What is only told, not followed.
   u64 before = 0;             ///< the word before; what a load read
@@ -76,8 +76,16 @@ struct Step {
   u64 missed_value = 0;
 };
 
+/// A path of the source from the root of the tree, wherever it was built: compilers are called with others.
+constexpr const char* source_path(const char* file) noexcept {
+  if (file == nullptr) return "";
+  while (file[0] == '.' && file[1] == '.' && file[2] == '/') file += 3;
+  return file;
+}
+
 struct Schedule {
   std::vector<Step> steps;
+  u64 stacks = ~u64{0};  ///< arena offset from which on there are stacks: what tasks share there is how they wait
 };
 
 }  // namespace uringsim::sim

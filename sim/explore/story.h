@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A violation told so that a student understands it: the invariant, who waits for what, and the schedule, one line a step in the
-// tasks' columns.
-//
-// A line holds consecutive operations of one task that no other task can tell apart: at most one of them changes a word that
-// others touch. Operations on words that nobody else touches are not told beside one that is.
+// tasks' columns. story_lines.h says what is told and what a line is.
 #pragma once
 
 #include <functional>
@@ -19,7 +16,7 @@ namespace uringsim::sim {
 /// How complicated a schedule is; smaller is better, in this order.
 struct Cost {
   u32 preemptions = 0;  ///< a task was stopped although it could have gone on
-  u32 reorderings = 0;  ///< an old value was read, a load overtook a store of its own task, a store took an older place
+  u32 reorderings = 0;  ///< an old value was read, loads overtook stores of their own task, a store took an older place
   u32 lines = 0;        ///< of the story
 
   auto operator<=>(const Cost& other) const {

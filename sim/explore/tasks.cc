@@ -16,14 +16,15 @@ std::string describe_left_over(const std::vector<LeftOver>& left_over) {
         break;
       case Blocked::lock:
         text += fmt::format("{} waits{} for a lock that task {} holds (wanted at {} ({}:{}))", left.name, where, left.holder,
-                            left.site.function, left.site.file, left.site.line);
+                            left.site.function, source_path(left.site.file), left.site.line);
         break;
       case Blocked::join:
         text += fmt::format("{} waits{} for the end of task {}", left.name, where, left.object);
         break;
       case Blocked::polling:
-        text +=
-            fmt::format("{} polls{} for something that nobody will do ({}:{})", left.name, where, left.site.file, left.site.line);
+        text += fmt::format("{} polls{} for what nobody will do", left.name, where);
+        if (const std::string_view file = source_path(left.site.file); !file.starts_with("sim/") && !file.starts_with("uapi/"))
+          text += fmt::format(" ({}:{})", file, left.site.line);
         break;
       default:
         text += fmt::format("{} is not done", left.name);

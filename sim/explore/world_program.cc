@@ -2,6 +2,7 @@
 #include "sim/explore/world_program.h"
 
 #include "sim/check/rings.h"
+#include "sim/explore/kernel_words.h"
 
 namespace uringsim::sim {
 
@@ -43,20 +44,14 @@ std::string WorldProgram::word_name(const void* at) const {
   const std::vector<kernel::io_ring_ctx*> rings = rings_of(world_->kernel());
   for (const kernel::io_ring_ctx* const ring : rings) {
     const kernel::io_rings& words = ring->rings;
-    const std::pair<const void*, const char*> names[] = {{words.sq_head, "sq.head"},
-                                                         {words.sq_tail, "sq.tail"},
-                                                         {words.sq_flags, "sq.flags"},
-                                                         {words.sq_dropped, "sq.dropped"},
-                                                         {words.cq_head, "cq.head"},
-                                                         {words.cq_tail, "cq.tail"},
-                                                         {words.cq_overflow, "cq.overflow"},
-                                                         {&ring->sqo_wait, "sqo_wait.lock"},
-                                                         {&ring->cached_sq_head, "cached_sq_head"},
-                                                         {&ring->cached_cq_tail, "cached_cq_tail"}};
+    const std::pair<const void*, const char*> names[] = {{words.sq_head, "sq.head"},        {words.sq_tail, "sq.tail"},
+                                                         {words.sq_flags, "sq.flags"},      {words.sq_dropped, "sq.dropped"},
+                                                         {words.cq_head, "cq.head"},        {words.cq_tail, "cq.tail"},
+                                                         {words.cq_overflow, "cq.overflow"}};
     for (const auto& [word, name] : names)
       if (word == at) return rings.size() == 1 ? name : "ring " + std::to_string(ring->id) + " " + name;
   }
-  return {};
+  return kernel_word(world_->kernel(), at);
 }
 
 }  // namespace uringsim::sim

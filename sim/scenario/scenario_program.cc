@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernel_model/core/completion.h"
+#include "sim/explore/kernel_words.h"
 #include "sim/scenario/allocation_faults.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
@@ -252,7 +253,7 @@ std::string ScenarioProgram::word_name(const void* at) const {
     if (const s64 n = inside(ring.cq.cqes, sizeof(uapi::io_uring_cqe), ring.cq.ring_entries); n >= 0)
       return fmt::format("{}cqes[{}]", prefix, n);
   }
-  return {};
+  return kernel_word(world_->kernel(), at);
 }
 
 const SearchExpectation* ScenarioProgram::expected(uringsim::sim::Memory memory) const noexcept {

@@ -168,7 +168,7 @@ class Explore : public Command {
     options.depth = depth_;
     options.left_out = without_;
     options.checkpoint = checkpoint_;
-    options.minimise_executions = 30'000;  // a second or two
+    options.minimise_executions = 60'000;  // a second or two
     if (preemptions_) {
       if (options.strategy != Search::dfs)
         throw sim::InputError("explore: --preemptions bounds --strategy dfs; the others know no such bound");

@@ -227,7 +227,7 @@ void Search<W>::tell() {
       const bool write = (e.flags & kWrite) != 0 || ((e.flags & kRange) != 0 && PlainRange::unpack(e.value).write);
       return fmt::format("{} {} by {} in {} ({}:{})", (e.flags & kPlain) != 0 ? "plain" : "marked", write ? "write" : "read",
                          tasks_[e.thread]->task->name, trail.scope != nullptr ? trail.scope : trail.site.function,
-                         trail.site.file, trail.site.line);
+                         source_path(trail.site.file), trail.site.line);
     };
     const PlainRange where = range_of(race_.second);
     std::string word = program_.word_name(static_cast<unsigned char*>(arena_.base()) + where.offset);
@@ -254,7 +254,7 @@ void Search<W>::violation(const char* check, const std::string& text) {
 
 template <unsigned W>
 void Search<W>::report(const char* what, bool fatal, arch::Site site) noexcept {
-  fail("report", fmt::format("{} at {} ({}:{})", what, site.function, site.file, site.line));
+  fail("report", fmt::format("{} at {} ({}:{})", what, site.function, source_path(site.file), site.line));
   if (fatal || !set_up_) leave(running(), Status::frontier);
 }
 
