@@ -87,10 +87,11 @@ struct RmwOperation {
   arch::Rmw op = arch::Rmw::exchange;
   u8 size = 8;
   arch::Order order = arch::Order::full;
-  bool lock = false;   ///< takes a lock
-  bool waits = false;  ///< acts only on a zero; until then the task waits
-  bool looks = false;  ///< stores nothing: the end of a sleep
-  bool wakes = false;  ///< acts only if the word has a bit in common with `expected`
+  bool lock = false;     ///< takes a lock
+  bool waits = false;    ///< acts only on a zero; until then the task waits
+  bool looks = false;    ///< stores nothing: the end of a sleep
+  bool differs = false;  ///< acts on what is not `expected`, instead of on a zero
+  bool wakes = false;    ///< acts only if the word has a bit in common with `expected`
 
   [[nodiscard]] u64 apply(u64 old) const noexcept {
     u64 value = operand;
@@ -100,7 +101,7 @@ struct RmwOperation {
     return size == 8 ? value : value & ((u64{1} << (8 * size)) - 1);
   }
   [[nodiscard]] bool stores(u64 old) const noexcept {
-    if (waits) return old == 0;
+    if (waits) return differs ? old != expected : old == 0;
     if (wakes) return (old & expected) != 0;
     return op != arch::Rmw::compare_exchange || old == expected;
   }

@@ -46,6 +46,7 @@ inline constexpr u64 kArenaBytes = u64{1} << 28;
 /// What now() says when executions begin, and by how much time moves when it does: beyond whatever is being waited for.
 inline constexpr u64 kBeginning = 1'000'000'000;
 inline constexpr u64 kTimeStep = 3'600'000'000'000;
+inline constexpr u64 kNoTimer = ~u64{0};
 
 /// Where an event of the execution under way stands; kept only while one is run again for its story.
 struct Trail {
@@ -148,6 +149,7 @@ class Search final : public arch::Machine, private Ending {
     bool ready = false;         // warm-up: it has called ready()
     bool gone = false;          // ended before executions began
     bool may_time_out = false;  // sleeps with a deadline
+    u64 deadline = kNoTimer;    // warm-up: sleeps until then
     Fiber::Point rest;
     std::vector<const char*> rest_scopes;
     const arch::LockWord* wanted = nullptr;  // warm-up: the lock that it waits for
@@ -202,11 +204,15 @@ class Search final : public arch::Machine, private Ending {
   void finish();
   void count(bool complete) noexcept;
   static void enter(void* argument);
+  /// The task of a timer or an interrupt.
   struct Service {
     arch::Task task;
     Search* search;
     void* object;
-    u64 generation;
+    u64* word;       ///< holds `generation` until the timer has fired or is off, or the interrupt runs
+    u64 generation;  ///< unlike that of any other service
+    u64 due;         ///< kNoTimer: an interrupt
+    EventId start;   ///< the event that started it
   };
   [[nodiscard]] Task& running() const noexcept { return *running_; }
   u16 word_of(const void* at, unsigned size) noexcept;
@@ -222,11 +228,27 @@ class Search final : public arch::Machine, private Ending {
   void stop_task();
   void refuse(const char* what) noexcept;
   void first_wait(Task& task);
+  u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
+
+  // ---- time (search_time.h)
   u64 move_time() noexcept;
-  void spawn_service(void (*entry)(void*), void* object, u64 generation);
+  void reach(u64 at) noexcept;
+  void spawn_service(void (*entry)(void*), void* object, u64* word, u64 generation, u64 due) noexcept;
+  static void prepare_service(Service& service) noexcept;
+  [[nodiscard]] bool comes_before(const Service& other, const Service& service) const noexcept;
+  u32 await_earlier(const Service& service) noexcept;
+  void await_turn(const Service& service, arch::LockWord& serving) noexcept;
   static void timer_service(void* argument);
   static void interrupt_service(void* argument);
-  u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
+  [[nodiscard]] u64 next_generation() const noexcept;
+  bool serve_early(bool everybody_waits);
+  bool pass_early_time();
+  void run_early(void (*function)(void*), void* object);
+  void keep_early();
+  /// The newest event of `task` so far.
+  [[nodiscard]] EventId last_event(const Task& task) const noexcept {
+    return task.cursor != 0 ? graph_->event[task.cursor].po_prev : graph_->threads[task.task->id].last;
+  }
 
   // ---- growing the graph (search_grow.h)
   EventId add_load(u16 thread, u16 flags, u16 word, const RmwOperation* op);
@@ -284,12 +306,19 @@ class Search final : public arch::Machine, private Ending {
   bool warming_ = false;  // tasks run one after the other, directly, until they are ready
   // Words of the machine's own, in an otherwise unused stack.
   struct Own {
-    alignas(64) u64 clock;               // what now() says
-    alignas(64) arch::LockWord serving;  // one interrupt at a time
-    alignas(64) u64 running_timer;       // address of the timer whose callback runs
+    alignas(64) u64 clock;                      // what now() says
+    alignas(64) arch::LockWord serving_timers;  // one timer at a time
+    alignas(64) arch::LockWord serving_interrupts;
+    alignas(64) u64 running_timer;  // address of the timer whose callback runs
   };
   Own* own_ = nullptr;
-  u32 set_up_tasks_ = 0;  // those with a higher number are spawned in the run
+  u64 beginning_ = kBeginning;                      // what the clock says when executions begin
+  std::vector<arch::Timer*> early_timers_;          // armed before that
+  std::vector<arch::Interrupt*> early_interrupts_;  // raised before that
+  std::vector<Service*> early_services_;            // theirs
+  std::vector<Service*> started_;                   // of the execution under way
+  Task* early_service_ = nullptr;                   // warm-up: interrupt context
+  u32 set_up_tasks_ = 0;                            // those with a higher number are spawned in the run
   u64 turns_ = 0;
   std::chrono::steady_clock::time_point began_, report_;
   bool replaying_ = false;

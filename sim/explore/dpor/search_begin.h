@@ -16,7 +16,8 @@ Search<W>::Search(Program& program, const Options& options)
   word_info_.reserve(256);
 }
 
-/// Runs the applications, one after the other and directly on memory, until each has called ready() or waits. Time stands still.
+/// Runs the applications, one after the other and directly on memory, until each has called ready() or waits. Time moves only
+/// where everybody waits.
 /// Kernel threads run only where every application waits for something; one that nobody had to wait for begins in the
 /// executions, as on the operational machine.
 template <unsigned W>
@@ -30,7 +31,7 @@ void Search<W>::warm_up() {
   };
   bool kernel_threads = false;  // whose turn it is
   for (bool again = true; again && !abort_ && !violated_;) {
-    again = false;
+    again = serve_early(false);
     for (std::size_t id = 0; id < tasks_.size(); id++) {
       Task& task = *tasks_[id];
       if (!task.initial || task.ready || task.status == Status::ended || task.kernel_thread != kernel_threads) continue;
@@ -51,6 +52,7 @@ void Search<W>::warm_up() {
     }
     if (kernel_threads) {
       kernel_threads = false;
+      again = again || (!applications_are_ready() && serve_early(true));
     } else if (!again && !applications_are_ready()) {
       kernel_threads = again = true;
     }
@@ -75,11 +77,13 @@ bool Search<W>::begin() {
   result_ = Result{};
   set_up_ = true;
   arch::set_current_task(nullptr);
-  program_.set_up(*this);
   own_ = static_cast<Own*>(arena_.alloc_stack());
   *own_ = Own{};
   own_->clock = kBeginning;
+  program_.set_up(*this);
   if (program_.warm_up()) warm_up();
+  keep_early();
+  beginning_ = own_->clock;
   set_up_ = false;
   if (!result_.error.empty() || violated_) {
     if (result_.error.empty()) result_.error = "its tasks do not get ready: " + result_.violation.text;

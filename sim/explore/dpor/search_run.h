@@ -38,7 +38,8 @@ void Search<W>::restart() {
   preempt_ = false;
   idle_ = false;
   *own_ = Own{};
-  own_->clock = kBeginning;
+  own_->clock = beginning_;
+  started_.assign(early_services_.begin(), early_services_.end());
 }
 
 template <unsigned W>
@@ -126,7 +127,8 @@ auto Search<W>::pick() -> Task* {
     if (task.status == Status::frontier || task.status == Status::replaying) return &task;
     if (task.status == Status::waits_lock || task.status == Status::asleep || task.status == Status::unborn) {
       const EventId last = g.words[task.wait_word].last;
-      if ((last == 0 ? g.words[task.wait_word].initial : g.event[last].value) == 0) return &task;
+      const RmwOperation& operation = g.operation[g.threads[task.task->id].last];
+      if (operation.stores(last == 0 ? g.words[task.wait_word].initial : g.event[last].value)) return &task;
     }
     if (task.status == Status::waits_join && tasks_[task.wait_id]->status == Status::ended) return &task;
   }

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Time, timers and interrupts.
+//
+// The clock is a word like any other: who has seen it move knows, and nobody sees it go back. It moves to a deadline when that is
+// found to have passed, to a timer's due time when it fires, and by a step longer than whatever is being waited for when somebody
+// looks at it and chooses so.
+//
+// A timer that is started, and an interrupt that is raised, get a task of their own, which runs at any moment from then on.
+// Timers run one at a time, and in due order: before it acts the task waits until no timer is armed that is due earlier, among
+// those whose start it comes behind. (Of a timer that is started beside it, it may as well have been early.) Interrupts run one
+// at a time, in the order of raising, as far as there is one.
 #pragma once
+
+#include <algorithm>
 
 #include "sim/explore/dpor/search.h"
 
 namespace uringsim::sim::dpor {
 
-/// Time moves when somebody looks at it: by a step that is longer than whatever is being waited for, or not at all. The clock is
-/// a word like any other, so who has seen it move knows, and nobody sees it go back.
+// ---- the clock ------------------------------------------------------------------------------------------------------
+
 template <unsigned W>
 u64 Search<W>::now() noexcept {
-  if (set_up_) return kBeginning;
+  if (set_up_) return own_->clock;
   const bool effect = running().effect;
   const u64 moved = choose(2, "time");
   const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
@@ -21,7 +32,7 @@ u64 Search<W>::now() noexcept {
 /// A look that only sets deadlines: how late it comes makes no difference to anything.
 template <unsigned W>
 u64 Search<W>::ticks(u64 period) noexcept {
-  if (set_up_) return kBeginning / period;
+  if (set_up_) return own_->clock / period;
   return load(&own_->clock, 8, arch::Order::relaxed, nullptr, {}) / period;
 }
 
@@ -31,9 +42,12 @@ template <unsigned W>
 bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
   if (static_cast<s64>(ticks(period)) > count) return true;
   if (set_up_) return false;
-  if (choose(2, "time") == 0) return static_cast<s64>(move_time() / period) > count;
-  running().waited = true;
-  return false;
+  if (choose(2, "time") != 0) {
+    running().waited = true;
+    return false;
+  }
+  reach(static_cast<u64>(count + 1) * period);
+  return true;
 }
 
 template <unsigned W>
@@ -41,58 +55,114 @@ u64 Search<W>::move_time() noexcept {
   return perform(&own_->clock, {kTimeStep, 0, arch::Rmw::add, 8, arch::Order::relaxed}, OpKind::now, {}) + kTimeStep;
 }
 
-/// A timer or an interrupt runs in a context of its own, one at a time, at any moment from now on. Timers that are armed together
-/// may fire in any order: more than a machine does.
+/// It is `at` now, or later.
 template <unsigned W>
-void Search<W>::spawn_service(void (*entry)(void*), void* object, u64 generation) {
-  auto* const service = new (alloc(sizeof(Service), 16)) Service{{}, this, object, generation};
-  service->task.in_interrupt = true;
-  std::memcpy(service->task.name, "interrupt", 10);
+void Search<W>::reach(u64 at) noexcept {
+  const u64 seen = load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
+  if (seen < at) perform(&own_->clock, {at - seen, 0, arch::Rmw::add, 8, arch::Order::relaxed}, OpKind::now, {});
+}
+
+// ---- services -------------------------------------------------------------------------------------------------------
+
+/// Starts the task that runs a timer or an interrupt. `word` is no longer `generation` once that is done or off.
+template <unsigned W>
+void Search<W>::spawn_service(void (*entry)(void*), void* object, u64* word, u64 generation, u64 due) noexcept {
+  Task& parent = running();
+  const EventId start = parent.cursor != 0 ? graph_->event[parent.cursor].po_prev : graph_->threads[parent.task->id].last;
+  auto* const service = new (alloc(sizeof(Service), 16)) Service{{}, this, object, word, generation, due, start};
+  prepare_service(*service);
+  started_.push_back(service);
   spawn(service->task, entry, service, {});
   tasks_[service->task.id]->service = true;
 }
 
 template <unsigned W>
-void Search<W>::interrupt_service(void* argument) {
-  Service& service = *static_cast<Service*>(argument);
-  Search& search = *service.search;
-  auto* const interrupt = static_cast<arch::Interrupt*>(service.object);
-  search.lock(search.own_->serving, arch::LockKind::spin, {});
-  interrupt->function(interrupt);
-  search.unlock(search.own_->serving, arch::LockKind::spin, {});
+void Search<W>::prepare_service(Service& service) noexcept {
+  service.task.in_interrupt = true;
+  std::memcpy(service.task.name, "interrupt", 10);
 }
+
+/// True if `service` has to wait for `other`, of which it knows: an earlier timer, or an interrupt raised before.
+template <unsigned W>
+bool Search<W>::comes_before(const Service& other, const Service& service) const noexcept {
+  if (&other == &service || (other.due == kNoTimer) != (service.due == kNoTimer)) return false;
+  if (!graph_->porf[last_event(*tasks_[service.task.id])].test(other.start)) return false;
+  if (other.due != service.due) return other.due < service.due;
+  return other.start == service.start ? other.generation < service.generation : graph_->porf[service.start].test(other.start);
+}
+
+/// Waits for every service that comes before this one; returns how many these are.
+template <unsigned W>
+u32 Search<W>::await_earlier(const Service& service) noexcept {
+  // In an order that is the same in every execution.
+  u32 count = 0;
+  for (u64 after = 0;; count++) {
+    const Service* next = nullptr;
+    for (const Service* other : started_)
+      if (other->generation > after && comes_before(*other, service) && (next == nullptr || other->generation < next->generation))
+        next = other;
+    if (next == nullptr) return count;
+    after = next->generation;
+    RmwOperation look{0, next->generation, arch::Rmw::exchange, 8, arch::Order::acquire};
+    look.waits = look.looks = look.differs = true;
+    await(*tasks_[service.task.id], word_of(next->word, 8), Status::asleep, look);
+  }
+}
+
+/// Whose turn it is has `lock`.
+template <unsigned W>
+void Search<W>::await_turn(const Service& service, arch::LockWord& serving) noexcept {
+  for (u32 before = await_earlier(service);;) {
+    lock(serving, arch::LockKind::spin, {});
+    u32 known = 0;  // the one that ran before may have started more of them
+    for (const Service* other : started_) known += comes_before(*other, service) ? 1 : 0;
+    if (known == before) return;
+    unlock(serving, arch::LockKind::spin, {});
+    before = await_earlier(service);
+  }
+}
+
+// ---- timers ---------------------------------------------------------------------------------------------------------
 
 template <unsigned W>
 void Search<W>::timer_service(void* argument) {
   Service& service = *static_cast<Service*>(argument);
   Search& search = *service.search;
   auto* const timer = static_cast<arch::Timer*>(service.object);
-  search.lock(search.own_->serving, arch::LockKind::spin, {});
+  search.await_turn(service, search.own_->serving_timers);
   search.store(&search.own_->running_timer, 8, reinterpret_cast<u64>(timer), arch::Order::relaxed, nullptr, {});
   const RmwOperation fire{0, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::full};
-  if (search.perform(&timer->engine[0], fire, OpKind::time, {}) == service.generation) {
-    search.move_time();
+  if (search.perform(service.word, fire, OpKind::time, {}) == service.generation) {
+    search.reach(service.due);
     timer->armed = false;
     timer->function(timer);  // which may free it
   }
   search.store(&search.own_->running_timer, 8, 0, arch::Order::release, nullptr, {});
-  search.unlock(search.own_->serving, arch::LockKind::spin, {});
+  search.unlock(search.own_->serving_timers, arch::LockKind::spin, {});
 }
 
 template <unsigned W>
 void Search<W>::timer_start(arch::Timer& timer, u64 due) noexcept {
-  if (set_up_) return refuse("timers that are started before executions begin");
   timer.due = due;
+  if (set_up_) {
+    if (!timer.armed) early_timers_.push_back(&timer);
+    timer.armed = true;
+    return;
+  }
   timer.armed = true;
-  Task& task = running();
-  const u64 generation = u64{task.task->id} << 32 | (task.replayed + u64{1});
-  perform(&timer.engine[0], {generation, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_start, {});
-  spawn_service(&Search::timer_service, &timer, generation);
+  auto* const word = reinterpret_cast<u64*>(&timer.engine[0]);
+  const u64 generation = next_generation();
+  perform(word, {generation, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_start, {});
+  spawn_service(&Search::timer_service, &timer, word, generation, due);
 }
 
 template <unsigned W>
 int Search<W>::timer_cancel(arch::Timer& timer) noexcept {
-  if (set_up_) return 0;
+  if (set_up_) {
+    const int armed = static_cast<int>(std::erase(early_timers_, &timer));
+    timer.armed = false;
+    return armed;
+  }
   const u64 armed = perform(&timer.engine[0], {0, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_cancel, {});
   if (armed != 0) {
     timer.armed = false;
@@ -101,10 +171,110 @@ int Search<W>::timer_cancel(arch::Timer& timer) noexcept {
   return load(&own_->running_timer, 8, arch::Order::acquire, nullptr, {}) == reinterpret_cast<u64>(&timer) ? -1 : 0;
 }
 
+// ---- interrupts -----------------------------------------------------------------------------------------------------
+
+template <unsigned W>
+void Search<W>::interrupt_service(void* argument) {
+  Service& service = *static_cast<Service*>(argument);
+  Search& search = *service.search;
+  auto* const interrupt = static_cast<arch::Interrupt*>(service.object);
+  search.await_turn(service, search.own_->serving_interrupts);
+  search.store(service.word, 8, 0, arch::Order::relaxed, nullptr, {});
+  interrupt->function(interrupt);
+  search.unlock(search.own_->serving_interrupts, arch::LockKind::spin, {});
+}
+
 template <unsigned W>
 void Search<W>::raise(arch::Interrupt& interrupt) noexcept {
-  if (set_up_) return refuse("interrupts that are raised before executions begin");
-  spawn_service(&Search::interrupt_service, &interrupt, 0);
+  if (set_up_) {
+    early_interrupts_.push_back(&interrupt);
+    return;
+  }
+  const u64 generation = next_generation();
+  auto* const word = static_cast<u64*>(alloc(8, 8));
+  store(word, 8, generation, arch::Order::release, nullptr, {});
+  spawn_service(&Search::interrupt_service, &interrupt, word, generation, kNoTimer);
+}
+
+/// Tells what one task starts apart, and is the same in every execution in which the task did the same.
+template <unsigned W>
+u64 Search<W>::next_generation() const noexcept {
+  return u64{running().task->id + 1} << 32 | (running().replayed + u64{1});
+}
+
+// ---- before executions begin ----------------------------------------------------------------------------------------
+
+/// Warm-up: runs what was raised; if everybody waits, time goes on to the next timer or deadline. False if nothing happened.
+template <unsigned W>
+bool Search<W>::serve_early(bool everybody_waits) {
+  if (early_interrupts_.empty()) {
+    if (!everybody_waits) return false;
+    return pass_early_time();
+  }
+  arch::Interrupt* const interrupt = early_interrupts_.front();
+  early_interrupts_.erase(early_interrupts_.begin());
+  run_early([](void* object) { static_cast<arch::Interrupt*>(object)->function(static_cast<arch::Interrupt*>(object)); },
+            interrupt);
+  return true;
+}
+
+template <unsigned W>
+bool Search<W>::pass_early_time() {
+  const auto timer = std::min_element(early_timers_.begin(), early_timers_.end(),
+                                      [](const arch::Timer* a, const arch::Timer* b) { return a->due < b->due; });
+  const auto sleeper =
+      std::min_element(tasks_.begin(), tasks_.end(), [](const auto& a, const auto& b) { return a->deadline < b->deadline; });
+  const u64 due = timer != early_timers_.end() ? (*timer)->due : kNoTimer;
+  const u64 deadline = sleeper != tasks_.end() ? (*sleeper)->deadline : kNoTimer;
+  if (due == kNoTimer && deadline == kNoTimer) return false;
+  own_->clock = std::max(own_->clock, std::min(due, deadline));
+  if (deadline < due) {
+    (*sleeper)->deadline = kNoTimer;
+    *(*sleeper)->state = arch::TASK_RUNNING;
+    return true;
+  }
+  arch::Timer* const fired = *timer;
+  early_timers_.erase(timer);
+  fired->armed = false;
+  run_early([](void* object) { static_cast<arch::Timer*>(object)->function(static_cast<arch::Timer*>(object)); }, fired);
+  return true;
+}
+
+/// Calls a function in interrupt context, and lets it come to its end: nobody else runs, so nobody can keep it waiting.
+template <unsigned W>
+void Search<W>::run_early(void (*function)(void*), void* object) {
+  if (early_service_ == nullptr) {
+    auto* const service = new (arena_.alloc(sizeof(Service), 16)) Service{{}, this, nullptr, nullptr, 0, 0, 0};
+    prepare_service(*service);
+    spawn(service->task, nullptr, nullptr, {.kernel_thread = true});
+    early_service_ = tasks_.back().get();
+  }
+  Task& task = *early_service_;
+  task.entry = function;
+  task.argument = object;
+  task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
+  Task* const before = running_;
+  run_task(task);
+  running_ = before;
+  if (task.status != Status::ended) refuse("an interrupt that waits before executions begin");
+}
+
+/// What is armed or raised when executions begin.
+template <unsigned W>
+void Search<W>::keep_early() {
+  u64 generation = 0;
+  const auto add = [&](void (*entry)(void*), void* object, u64* word, u64 due) {
+    auto* const service = new (arena_.alloc(sizeof(Service), 16)) Service{{}, this, object, word, ++generation, due, 0};
+    *word = generation;
+    prepare_service(*service);
+    spawn(service->task, entry, service, {});
+    tasks_.back()->initial = tasks_.back()->service = true;
+    early_services_.push_back(service);
+  };
+  for (arch::Timer* timer : early_timers_)
+    add(&Search::timer_service, timer, reinterpret_cast<u64*>(&timer->engine[0]), timer->due);
+  for (arch::Interrupt* interrupt : early_interrupts_)
+    add(&Search::interrupt_service, interrupt, static_cast<u64*>(arena_.alloc(8, 8)), kNoTimer);
 }
 
 }  // namespace uringsim::sim::dpor

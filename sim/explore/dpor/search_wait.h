@@ -114,14 +114,19 @@ u32 Search<W>::state(const arch::Task& task) const noexcept {
 template <unsigned W>
 bool Search<W>::schedule(u64 deadline) noexcept {
   Task& task = running();
-  while (warming_ && *task.state != arch::TASK_RUNNING) leave(task, Status::asleep);
-  if (warming_) return true;
+  if (warming_) {
+    task.deadline = deadline;
+    while (warming_ && *task.state != arch::TASK_RUNNING) leave(task, Status::asleep);
+    const bool woken = task.deadline == deadline;
+    task.deadline = kNoTimer;
+    if (warming_) return woken;
+  }
   fence(arch::Fence::full, nullptr, {});
   task.effect = true;
   task.may_time_out = deadline != ~u64{0};
   if (task.may_time_out && choose(2, "deadline") == 1) {
     task.may_time_out = false;
-    move_time();
+    reach(deadline);
     RmwOperation wake_self{arch::TASK_RUNNING, 0, arch::Rmw::exchange, 4, arch::Order::full};
     perform(task.state, wake_self, OpKind::sleep, {});
     return false;  // even if somebody woke it at the same time

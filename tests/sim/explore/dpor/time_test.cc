@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Timers and interrupts: in which order they run, by every interleaving on the operational machine and by the search over graphs.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "kernel_model/arch/lock.h"
+#include "sim/explore/dfs.h"
+#include "sim/explore/dpor/dpor.h"
+#include "sim/explore/tasks.h"
+
+namespace uringsim::sim::dpor {
+namespace {
+
+using arch::READ_ONCE;
+using arch::smp_load_acquire;
+using arch::smp_store_release;
+using arch::WRITE_ONCE;
+
+struct Timed;
+struct OwnedTimer : arch::Timer {
+  Timed* owner = nullptr;
+  u32 number = 0;
+  u64 again = 0;  ///< started again so long after its first due time
+};
+struct OwnedInterrupt : arch::Interrupt {
+  Timed* owner = nullptr;
+  u32 number = 0;
+};
+struct Timed {
+  OwnedTimer timer[3];
+  OwnedInterrupt interrupt[3];
+  u32 order;  ///< digits: who ran when
+  u32 x;
+  u32 r[2];
+};
+
+void ran(Timed& s, u32 number) { WRITE_ONCE(s.order, READ_ONCE(s.order) * 8 + number); }
+
+void prepare(Timed& s) {
+  for (u32 i = 0; i < 3; i++) {
+    s.timer[i].owner = s.interrupt[i].owner = &s;
+    s.timer[i].number = s.interrupt[i].number = i + 1;
+    s.timer[i].function = [](arch::Timer* fired) {
+      auto& timer = *static_cast<OwnedTimer*>(fired);
+      ran(*timer.owner, timer.number);
+      if (timer.again == 0) return;
+      const u64 due = timer.due + timer.again;
+      timer.again = 0;
+      arch::machine().timer_start(timer, due);
+    };
+    s.interrupt[i].function = [](arch::Interrupt* raised) {
+      auto& interrupt = *static_cast<OwnedInterrupt*>(raised);
+      ran(*interrupt.owner, interrupt.number);
+    };
+  }
+}
+
+void start(Timed& s, u32 timer, u64 due) { arch::machine().timer_start(s.timer[timer - 1], 1'000'000'000'000 + due); }
+void raise(Timed& s, u32 interrupt) { arch::machine().raise(s.interrupt[interrupt - 1]); }
+
+u64 digest_of(const Timed& s) { return (u64{s.order} * 8 + s.r[0]) * 8 + s.r[1]; }
+
+/// The orders in which an execution can end, the same whoever searches, as octal digits with what the tasks have read behind
+/// them.
+std::set<u64> orders(Program& program) {
+  std::set<u64> found;
+  for (int model = 0; model < 3; model++) {
+    MachineOptions machine_options;
+    machine_options.memory = static_cast<Memory>(model);
+    auto machine = make_machine(machine_options);
+    machine->set_up(program);
+    DfsStrategy strategy;
+    std::set<u64> slow;
+    u64 runs = 0;
+    for (; runs < 300'000 && strategy.begin(); runs++) {
+      const Run run = machine->run(strategy);
+      strategy.over(run.points);
+      if (run.end == End::complete) slow.insert(program.digest());
+      EXPECT_NE(run.end, End::violation) << machine->violation().text;
+    }
+    EXPECT_TRUE(strategy.exhausted()) << program.name() << " after " << runs;
+    Options options;
+    options.memory = static_cast<MemoryModel>(model);
+    options.digests = true;
+    const Result result = explore(program, options);
+    EXPECT_EQ(result.error, "");
+    EXPECT_FALSE(result.found) << result.violation.text;
+    EXPECT_TRUE(result.exhausted);
+    EXPECT_EQ(std::set<u64>(result.digests.begin(), result.digests.end()), slow) << program.name();
+    found = slow;
+  }
+  return found;
+}
+std::set<u64> orders(Tasks<Timed>& program) {
+  program.digest(digest_of);
+  return orders(static_cast<Program&>(program));
+}
+
+TEST(DporTime, TimersFireInDueOrderWhateverTheOrderOfStarting) {
+  Tasks<Timed> program("due-order");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 30);
+    start(s, 2, 10);
+    start(s, 3, 20);
+  });
+  // Any may be through before those behind it are started, as time may have gone on by then.
+  EXPECT_EQ(orders(program), (std::set<u64>{012300, 021300, 023100}));
+}
+
+TEST(DporTime, EqualTimersFireInTheOrderOfStarting) {
+  Tasks<Timed> program("equal");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    for (u32 timer = 1; timer <= 3; timer++) start(s, timer, 10);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{012300}));
+}
+
+TEST(DporTime, OfTimersThatAreStartedSideBySideEitherMayBeFirst) {
+  Tasks<Timed> program("side-by-side");
+  program.initially(prepare);
+  program.task("one", [](Timed& s) { start(s, 1, 20); });
+  program.task("two", [](Timed& s) { start(s, 2, 10); });
+  EXPECT_EQ(orders(program), (std::set<u64>{01200, 02100}));
+}
+
+TEST(DporTime, WhoKnowsThatAnEarlierTimerIsStartedComesBehindIt) {
+  Tasks<Timed> program("known");
+  program.initially(prepare);
+  program.task("one", [](Timed& s) {
+    start(s, 1, 10);
+    smp_store_release(s.x, 1);
+  });
+  program.task("two", [](Timed& s) {
+    s.r[0] = smp_load_acquire(s.x);
+    start(s, 2, 20);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{01210, 01200, 02100}));
+}
+
+TEST(DporTime, ATimerThatStartsItselfAgainLetsOthersInBetween) {
+  Tasks<Timed> program("again");
+  program.initially([](Timed& s) {
+    prepare(s);
+    s.timer[0].again = 20;
+  });
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    start(s, 2, 20);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{012100, 011200}));
+}
+
+TEST(DporTime, ATimerThatIsPutOffOrCancelledHoldsNobodyUp) {
+  Tasks<Timed> program("put-off");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    start(s, 2, 20);
+    start(s, 1, 30);
+    s.r[0] = static_cast<u32>(arch::machine().timer_cancel(s.timer[1]) + 1);
+  });
+  orders(program);
+}
+
+TEST(DporTime, InterruptsRunInTheOrderOfRaising) {
+  Tasks<Timed> program("interrupts");
+  program.initially(prepare);
+  program.task("device", [](Timed& s) {
+    raise(s, 1);
+    raise(s, 2);
+  });
+  program.task("other", [](Timed& s) { raise(s, 3); });
+  EXPECT_EQ(orders(program), (std::set<u64>{012300, 013200, 031200}));
+}
+
+TEST(DporTime, ATimerMayFireBesideAnInterrupt) {
+  Tasks<Timed> program("beside");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    raise(s, 2);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{01200, 02100, 0100, 0200}));  // each may overwrite what the other wrote
+}
+
+/// A program whose set-up has the machine at hand.
+class Early final : public Program {
+ public:
+  Early(const char* name, std::function<void(Timed&, arch::Machine&)> begin) : tasks_(name), begin_(std::move(begin)) {
+    tasks_.initially([this](Timed& s) {
+      prepare(s);
+      begin_(s, *machine_);
+    });
+    tasks_.digest(digest_of);
+  }
+  void task(const char* name, std::function<void(Timed&)> body) { tasks_.task(name, std::move(body)); }
+  [[nodiscard]] const char* name() const noexcept override { return tasks_.name(); }
+  void set_up(arch::Machine& machine) override {
+    machine_ = &machine;
+    tasks_.set_up(machine);
+  }
+  void check(Ending& ending) override { tasks_.check(ending); }
+  [[nodiscard]] u64 digest() const noexcept override { return tasks_.digest(); }
+
+ private:
+  Tasks<Timed> tasks_;
+  std::function<void(Timed&, arch::Machine&)> begin_;
+  arch::Machine* machine_ = nullptr;
+};
+
+TEST(DporTime, TimersThatAreArmedBeforeExecutionsBeginFireInThem) {
+  Early program("armed-before", [](Timed& s, arch::Machine& machine) {
+    for (const u32 timer : {0u, 1u, 2u}) machine.timer_start(s.timer[timer], 1'000'000'000'000 + (timer == 1 ? 10 : 20));
+  });
+  program.task("owner", [](Timed& s) { s.r[0] = static_cast<u32>(arch::machine().timer_cancel(s.timer[0]) + 1); });
+  const std::set<u64> all = orders(program);
+  EXPECT_TRUE(all.contains(021310));  // it had fired
+  EXPECT_TRUE(all.contains(02320));   // it was off in time
+}
+
+TEST(DporTime, InterruptsThatAreRaisedBeforeExecutionsBeginRunInThem) {
+  Early program("raised-before", [](Timed& s, arch::Machine& machine) {
+    machine.raise(s.interrupt[1]);
+    machine.raise(s.interrupt[0]);
+  });
+  program.task("reader", [](Timed& s) { s.r[0] = READ_ONCE(s.order) & 7; });
+  EXPECT_EQ(orders(program), (std::set<u64>{02100, 02120, 02110}));
+}
+
+}  // namespace
+}  // namespace uringsim::sim::dpor
