@@ -192,8 +192,8 @@ struct io_kiocb {
   u64 user_data = 0;
   s32 result = 0;                      ///< also 5.1's `error`
   bool task_list_initialised = false;  ///< 5.4 forgets to, see io_add_to_prev_work()
-  /// 5.4: RLIMIT_FSIZE of the submitter. 5.4 does not initialise it for a request that a worker tries first (a link's): its
-  /// memory holds what a request before it left there, most often nothing. So here, too: such a write is beyond the limit.
+  /// 5.4: RLIMIT_FSIZE of the submitter. Not set for a request that a worker tries first (a link's):
+  /// io_uring_profile::stale_fsize.
   u64 fsize = 0;
   task_struct* task = nullptr;
   fs_struct* fs = nullptr;

@@ -34,6 +34,9 @@ struct io_uring_profile {
   bool loops_over_read_write = false;  ///< files without read_iter are served through read (5.4)
   bool short_read_punts = false;       ///< a short buffered read goes to a worker (5.4)
 
+  /// What io_kiocb::fsize holds where 5.4 reads it without having set it: whatever was in that memory before, most often nothing.
+  u64 stale_fsize = 0;
+
   BugSet native_bugs;  ///< what the release got wrong
   const char* only =
       nullptr;  ///< not null: a part of a release, on another's ground; says which part. Everything else is refused

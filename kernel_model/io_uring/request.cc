@@ -14,6 +14,7 @@ io_kiocb* io_get_req(io_ring_ctx* ctx) noexcept {
     return nullptr;
   }
   req->ctx = ctx;
+  req->fsize = ctx->profile->stale_fsize;
   req->id = ctx->kernel_->trace.next_id(ObjectClass::request);
   // One is dropped after submission, the other at completion.
   refcount_set(&req->refs, 2);

@@ -19,9 +19,6 @@ struct ApplicabilityRule {
   bool (*needed_by)(const Tape& tape, std::string_view kernel);  ///< kernel: the profile, as in "v5.4"
 };
 
-/// Rules for the model.
-[[nodiscard]] std::span<const ApplicabilityRule> model_rules() noexcept;
-
 /// Rules for the running kernel, which has the hardware it has.
 [[nodiscard]] std::span<const ApplicabilityRule> host_rules() noexcept;
 

@@ -19,8 +19,8 @@ size_t Conformity::count(Drawer drawer) const {
 }
 
 Conformity conform(const Recording& recording, const Selection& selection, std::span<const ApplicabilityRule> rules,
-                   std::string_view kernel, const Player& player, const std::function<void(size_t, size_t)>& progress,
-                   const std::function<bool()>& stop) {
+                   std::string_view kernel, const Player& player, std::span<const Doubt> doubts,
+                   const std::function<void(size_t, size_t)>& progress, const std::function<bool()>& stop) {
   Conformity result;
   std::vector<const Tape*> tapes;
   std::vector<size_t> places;  // of the tapes to play, in result.verdicts
@@ -52,6 +52,13 @@ Conformity conform(const Recording& recording, const Selection& selection, std::
       },
       stop);
   result.stopped = done < tapes.size();
+  for (Verdict& verdict : result.verdicts) {
+    if (!verdict.difference || stop()) continue;
+    if (auto reason = doubtful(*verdict.tape, verdict.played, verdict.difference->step, doubts)) {
+      verdict.drawer = Drawer::not_applicable;
+      verdict.reason = std::move(*reason);
+    }
+  }
   return result;
 }
 

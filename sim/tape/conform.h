@@ -13,12 +13,9 @@
 #include "sim/tape/compare.h"
 #include "sim/tape/played.h"
 #include "sim/tape/tape.h"
+#include "sim/tape/unknowns.h"
 
 namespace uringsim::sim::tape {
-
-/// Whatever plays tapes: calls done(index, answers) for each, in any order, and stops early once stop() says so.
-using Player = std::function<void(const std::vector<const Tape*>& tapes, const std::function<void(size_t, Played)>& done,
-                                  const std::function<bool()>& stop)>;
 
 /// Which tapes of a file are meant. Empty means all.
 struct Selection {
@@ -45,10 +42,10 @@ struct Conformity {
   [[nodiscard]] size_t count(Drawer drawer) const;
 };
 
-/// Plays the selected tapes of `recording`, which has results, as tapes of `kernel` ("v5.4"). `progress` (may be empty) is told
-/// how many of how many are done.
+/// Plays the selected tapes of `recording`, which has results, as tapes of `kernel` ("v5.4"). `doubts`: see unknowns.h.
+/// `progress` (may be empty) is told how many of how many are done.
 [[nodiscard]] Conformity conform(const Recording& recording, const Selection& selection, std::span<const ApplicabilityRule> rules,
-                                 std::string_view kernel, const Player& player,
+                                 std::string_view kernel, const Player& player, std::span<const Doubt> doubts,
                                  const std::function<void(size_t, size_t)>& progress, const std::function<bool()>& stop);
 
 /// One line a person can read: "op/nop step 4 (reap): cqes[0].res: expected -22, got 0".

@@ -8,11 +8,13 @@
 #include "kernel_model/arch/cost.h"
 #include "kernel_model/core/kthread.h"
 #include "kernel_model/core/signal.h"
+#include "kernel_model/io_uring/profile.h"
 #include "kernel_model/trace/trace.h"
 #include "kernel_model/versions/versions.h"
 #include "sim/fiber/timed_machine.h"
 #include "sim/tape/interpreter.h"
 #include "sim/tape/model_system.h"
+#include "sim/tape/schema.h"
 #include "sim/world/world.h"
 
 namespace uringsim::sim::tape {
@@ -23,8 +25,7 @@ constexpr u64 kMillisecond = 1'000'000;
 constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
 constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to giving the process up
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
-constexpr u64 kStepCost = 4;  // system calls' worth of time from one step to the next: the recorder writes its answer to a pipe
-constexpr unsigned kProcessors = 2;  // as the machines that were recorded
+constexpr unsigned kProcessors = 2;             // as the machines that were recorded
 
 /// Passes the kernel's events on as lines of text.
 class TraceLines final : public kernel::TraceSink {
@@ -41,16 +42,27 @@ class TraceLines final : public kernel::TraceSink {
   const LineWriter& out_;
 };
 
+/// What a player of tapes takes between two steps, see Circumstances.
+u64 step_time(const Json& step, const Circumstances& circumstances) {
+  const std::string& kind = step.at("do").get_ref<const std::string&>();
+  u64 fields = 0;
+  for (const StepRule& rule : step_rules())
+    if (rule.kind == kind) fields = rule.fields.size();
+  return circumstances.step_ns + circumstances.field_ns * fields;
+}
+
 /// The program of the simulated process.
-void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
+void play_steps(const Tape& tape, const ModelOptions& options, const LineWriter& out, size_t& done) {
   ModelSystem system;
-  Interpreter player(system);
+  const std::unique_ptr<TapeSystem> between = options.between ? options.between(system) : nullptr;
+  Interpreter player(between ? *between : system);
+  const u64 syscall_ns = Costs::standard().nanoseconds(arch::Cost::syscall, 1);
   try {
     system.prepare();
     for (const Step& step : tape.steps) {
       out.write(out_line(player.play(step.body)));
       done++;
-      arch::charge(arch::Cost::syscall, kStepCost);
+      arch::charge(arch::Cost::syscall, step_time(step.body, options.circumstances) / syscall_ns);
     }
     player.finish();
     out.write(end_line("exit"));
@@ -60,7 +72,8 @@ void play_steps(const Tape& tape, const LineWriter& out, size_t& done) {
 }
 
 /// What every processor does now and then beside all else, Linux's vmstat_update() to name one: a loop in the kernel that goes on
-/// until somebody else wants the processor ends by it. Seldom, because one that does not ask keeps it waiting.
+/// until somebody else wants the processor ends by it. How often does not matter as long as it is within a tape's time (Linux:
+/// every second); seldom, because behind a loop that does not even ask it waits, and such a loop cannot be skipped over then.
 int housekeeping(void*) {
   constexpr u64 kSeconds = 3;
   for (;;) {
@@ -76,9 +89,12 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   TimedOptions timed;
   timed.cpus = kProcessors;
   timed.start = kStart;
+  timed.costs.picoseconds[static_cast<unsigned>(arch::Cost::wakeup)] = options.circumstances.wakeup_ns * 1000;
   TimedMachine machine(arena, timed);
   WorldOptions world_options;
-  world_options.kernel = kernel::find_profile(options.kernel);
+  kernel::io_uring_profile profile = *kernel::find_profile(options.kernel);
+  profile.stale_fsize = options.circumstances.stale_fsize;
+  world_options.kernel = &profile;
   if (options.with_trace) world_options.trace = &lines;
   World world(machine, world_options);
 
@@ -89,7 +105,7 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   });
 
   size_t done = 0;
-  kernel::task_struct* const leader = world.add_process({"tape", 0, -1}, [&] { play_steps(tape, out, done); });
+  kernel::task_struct* const leader = world.add_process({"tape", 0, -1}, [&] { play_steps(tape, options, out, done); });
   u64 limit = kStart + tape.limit_ms * kMillisecond;
   RunResult result = machine.run(world.tasks(), limit);
   if (result.end == RunEnd::finished) return;
@@ -140,6 +156,15 @@ void play_on_model(const std::vector<const Tape*>& tapes, const ModelOptions& op
         return true;
       },
       stop);
+}
+
+std::vector<Doubt> model_doubts(const ModelOptions& options) {
+  return doubts_of([options](const Circumstances& circumstances) -> Player {
+    ModelOptions other = options;
+    other.circumstances = circumstances;
+    other.with_trace = false;
+    return [other](const auto& tapes, const auto& done, const auto& stop) { play_on_model(tapes, other, done, stop); };
+  });
 }
 
 }  // namespace uringsim::sim::tape

@@ -7,12 +7,15 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sim/tape/played.h"
+#include "sim/tape/system.h"
 #include "sim/tape/tape.h"
+#include "sim/tape/unknowns.h"
 
 namespace uringsim::sim::tape {
 
@@ -20,6 +23,10 @@ struct ModelOptions {
   std::string kernel;       ///< "v5.4": one of modelled_kernels()
   unsigned parallel = 1;    ///< processes
   bool with_trace = false;  ///< fills Played::traces
+  Circumstances circumstances{};
+  /// What the tape is played on, given the model: something that stands between, for tests that need a model that is wrong. May
+  /// be empty. What it returns lives until the tape is over.
+  std::function<std::unique_ptr<TapeSystem>(TapeSystem&)> between{};
 };
 
 /// The kernels this build has a profile of, oldest first.
@@ -28,5 +35,9 @@ struct ModelOptions {
 /// Plays every tape and calls done(index, answers), in any order. Stops early when stop() says so.
 void play_on_model(const std::vector<const Tape*>& tapes, const ModelOptions& options,
                    const std::function<void(size_t, Played)>& done, const std::function<bool()>& stop);
+
+/// The doubts that apply to the model (unknowns.h): its players under the circumstances of each unknown, otherwise as `options`
+/// say.
+[[nodiscard]] std::vector<Doubt> model_doubts(const ModelOptions& options);
 
 }  // namespace uringsim::sim::tape

@@ -90,23 +90,31 @@ class Conform : public Command {
     return kernel;
   }
 
-  tape::Player player(const std::string& kernel) const {
-    return [this, kernel](const auto& tapes, const auto& done, const auto& stop) {
-      tape::play_on_model(tapes, {kernel, jobs_, !explain_.empty()}, done, stop);
+  [[nodiscard]] tape::ModelOptions model(const std::string& kernel) const {
+    tape::ModelOptions options;
+    options.kernel = kernel;
+    options.parallel = jobs_;
+    options.with_trace = !explain_.empty();
+    return options;
+  }
+
+  [[nodiscard]] tape::Player player(const std::string& kernel) const {
+    return [options = model(kernel)](const auto& tapes, const auto& done, const auto& stop) {
+      tape::play_on_model(tapes, options, done, stop);
     };
   }
 
   tape::Conformity play(Terminal& terminal, const tape::Recording& recording, const std::string& kernel) const {
     Progress progress(terminal, recording.file, "tapes", recording.tapes.size());
     return tape::conform(
-        recording, selection_, tape::model_rules(), kernel, player(kernel), [&](size_t done, size_t) { progress.update(done); },
-        [&] { return terminal.stop_signal() != 0; });
+        recording, selection_, {}, kernel, player(kernel), tape::model_doubts(model(kernel)),
+        [&](size_t done, size_t) { progress.update(done); }, [&] { return terminal.stop_signal() != 0; });
   }
 
   static Json report(const tape::Conformity& result, const std::string& kernel) {
     Json differences = Json::array(), left_out = Json::array();
     for (const tape::Verdict& verdict : result.verdicts) {
-      if (verdict.difference) differences.push_back(tape::to_json(*verdict.tape, *verdict.difference));
+      if (verdict.drawer == tape::Drawer::differ) differences.push_back(tape::to_json(*verdict.tape, *verdict.difference));
       if (verdict.drawer == tape::Drawer::not_applicable)
         left_out.push_back({{"tape", verdict.tape->name}, {"reason", verdict.reason}});
     }
@@ -121,7 +129,7 @@ class Conform : public Command {
 
   void print(Terminal& terminal, const tape::Conformity& result, const std::string& file, const std::string& kernel) const {
     for (const tape::Verdict& verdict : result.verdicts) {
-      if (verdict.difference)
+      if (verdict.drawer == tape::Drawer::differ)
         terminal.print(terminal.styled("bad", "differs ") + tape::describe(*verdict.tape, *verdict.difference));
       if (verdict.drawer == tape::Drawer::not_applicable)
         terminal.print("not applicable " + verdict.tape->name + ": " + verdict.reason);

@@ -119,6 +119,7 @@ class Diff : public Command {
   };
   struct Outcome {
     size_t matched = 0, no_result = 0;
+    size_t asked = 0, played = 0;  ///< tapes to be played, and those that were before a signal stopped the run
     std::vector<Found> differences;
     std::vector<std::pair<std::string, std::string>> left_out;  ///< name and reason
     std::map<size_t, size_t> excused;                           ///< row, tapes
@@ -200,17 +201,27 @@ class Diff : public Command {
         fmt::format("against {} of the same release: {} as recorded, {} not", input.file, tapes.size() - differ, differ));
   }
 
-  std::vector<tape::Played> play(const std::vector<const tape::Tape*>& tapes, bool on_model, Terminal& terminal) const {
-    std::vector<tape::Played> played(tapes.size());
-    size_t done = 0;
-    Progress progress(terminal, on_model ? "model" : "running kernel", "tapes", tapes.size());
-    const auto take = [&](size_t i, tape::Played answers) { played[i] = std::move(answers), progress.update(++done); };
+  [[nodiscard]] tape::ModelOptions model() const {
+    tape::ModelOptions options;
+    options.kernel = kernel_;
+    options.parallel = jobs_;
+    return options;
+  }
+
+  /// Both answers to each tape of `part`, as far as there was time before a signal stopped the run.
+  struct Answers {
+    std::vector<std::optional<tape::Played>> host, model;
+  };
+  Answers play(const std::vector<const tape::Tape*>& part, Terminal& terminal) const {
+    Answers answers;
+    answers.host.resize(part.size());
+    answers.model.resize(part.size());
     const auto stop = [&] { return terminal.stop_signal() != 0; };
-    if (on_model)
-      tape::play_on_model(tapes, {kernel_, jobs_, false}, take, stop);
-    else
-      tape::play_on_host(tapes, host_options(), take, stop);
-    return played;
+    tape::play_on_host(
+        part, host_options(), [&](size_t i, tape::Played p) { answers.host[i] = std::move(p); }, stop);
+    tape::play_on_model(
+        part, model(), [&](size_t i, tape::Played p) { answers.model[i] = std::move(p); }, stop);
+    return answers;
   }
 
   Outcome compare(Terminal& terminal, const tape::Recording& input) const {
@@ -225,26 +236,38 @@ class Diff : public Command {
       else
         tapes.push_back(&one);
     }
-    const std::vector<tape::Played> host = play(tapes, false, terminal), model = play(tapes, true, terminal);
-    if (terminal.stop_signal() != 0) return outcome;
-    for (size_t i = 0; i < tapes.size(); i++) {
-      const auto difference = tape::first_difference(tape::with_answers(*tapes[i], host[i]), model[i]);
-      if (!difference) {
-        outcome.matched++;
-      } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(*tapes[i], *difference, kernel_)) {
-        outcome.excused[*row]++;
-      } else {
-        Found found{*tapes[i], *difference, *tapes[i]};
-        if (outcome.differences.size() < kShrunk) found.shortest = shortest(*tapes[i], terminal);
-        outcome.differences.push_back(std::move(found));
-      }
+    outcome.asked = tapes.size();
+    Progress progress(terminal, input.file, "tapes", tapes.size());
+    for (size_t at = 0; at < tapes.size() && terminal.stop_signal() == 0; at += kPart) {
+      const auto begin = tapes.begin() + static_cast<std::ptrdiff_t>(at);
+      const std::vector<const tape::Tape*> part(begin, begin + static_cast<std::ptrdiff_t>(std::min(kPart, tapes.size() - at)));
+      const Answers answers = play(part, terminal);
+      for (size_t i = 0; i < part.size(); i++)
+        if (answers.host[i] && answers.model[i]) judge(outcome, *part[i], *answers.host[i], *answers.model[i], terminal);
+      progress.update(at + part.size());
     }
     return outcome;
   }
 
+  void judge(Outcome& outcome, const tape::Tape& one, const tape::Played& host, const tape::Played& model_answers,
+             Terminal& terminal) const {
+    outcome.played++;
+    const auto difference = tape::first_difference(tape::with_answers(one, host), model_answers);
+    if (!difference) {
+      outcome.matched++;
+    } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(one, *difference, kernel_)) {
+      outcome.excused[*row]++;
+    } else if (auto reason = tape::doubtful(one, model_answers, difference->step, tape::model_doubts(model()))) {
+      outcome.left_out.emplace_back(one.name, std::move(*reason));
+    } else {
+      Found found{one, *difference, one};
+      if (outcome.differences.size() < kShrunk) found.shortest = shortest(one, terminal);
+      outcome.differences.push_back(std::move(found));
+    }
+  }
+
   [[nodiscard]] std::optional<std::string> why_not(const tape::Tape& one) const {
     if (auto reason = tape::not_applicable(one, tape::host_rules(), kernel_)) return reason;
-    if (auto reason = tape::not_applicable(one, tape::model_rules(), kernel_)) return reason;
     if (same_release_ || tape::unchanged(one, kernel_)) return std::nullopt;
     return fmt::format("its group is not known to mean the same in {} and {}", kernel_, tape::host_release());
   }
@@ -257,7 +280,7 @@ class Diff : public Command {
       tape::play_on_host(
           {&candidate}, host_options(), [&](size_t, tape::Played p) { host = std::move(p); }, never);
       tape::play_on_model(
-          {&candidate}, {kernel_, 1, false}, [&](size_t, tape::Played p) { model = std::move(p); }, never);
+          {&candidate}, this->model(), [&](size_t, tape::Played p) { model = std::move(p); }, never);
       const auto difference = tape::first_difference(tape::with_answers(candidate, *host), *model);
       return difference && (same_release_ || !tape::excuse_for(candidate, *difference, kernel_));
     };
@@ -283,6 +306,8 @@ class Diff : public Command {
             {"excused_tapes", excused_tapes},
             {"not_applicable", outcome.left_out.size()},
             {"no_result", outcome.no_result},
+            {"stopped", outcome.played < outcome.asked},
+            {"not_played", outcome.asked - outcome.played},
             {"differences", std::move(differences)},
             {"excused", std::move(excused)},
             {"left_out", std::move(left_out)}};
@@ -309,8 +334,11 @@ class Diff : public Command {
       if (same_release_) terminal.print(fmt::format("not applicable {}: {}", name, reason));
     terminal.print(fmt::format("{}: {} matched, {} differ, {} excused, {} not applicable, {} without result", input.file,
                                outcome.matched, outcome.differences.size(), excused, outcome.left_out.size(), outcome.no_result));
+    if (outcome.played < outcome.asked)
+      terminal.print(fmt::format("stopped: {} of {} tapes were played", outcome.played, outcome.asked));
   }
 
+  static constexpr size_t kPart = 100;  // tapes between two looks at both answers
   static constexpr size_t kShrunk = 5;  // the first few are shrunk; the others likely have the same cause
 
   std::vector<std::string> files_;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sim/tape/unknowns.h"
+
+#include <fmt/format.h>
+
+#include "sim/tape/compare.h"
+
+namespace uringsim::sim::tape {
+
+namespace {
+
+// Whoever is woken runs before the tape's next step; or only once the tape sleeps: two milliseconds are far below the shortest
+// time that tapes count with (20 ms), and far above what they do between two sleeps.
+constexpr Circumstances kPrompt{.wakeup_ns = 2'000, .step_ns = 20'000, .field_ns = 0};
+constexpr Circumstances kLate{.wakeup_ns = 2'000'000, .step_ns = 0, .field_ns = 0};
+
+constexpr Circumstances kNothingLeft{};
+constexpr Circumstances kNoLimitLeft{.stale_fsize = ~u64{0}};
+
+constexpr std::array kUnknowns = {
+    Unknown{"the pace of the recorded machine",
+            "it looks for what a woken task does while that is on its way, without a wait",
+            {kPrompt, kLate}},
+    Unknown{"the memory of earlier processes",
+            "5.4 writes a linked buffered write under a file size limit that nobody set: it is whatever an earlier owner of that "
+            "memory left there (io_kiocb::fsize)",
+            {kNothingLeft, kNoLimitLeft}},
+};
+
+}  // namespace
+
+std::span<const Unknown> unknowns() noexcept { return kUnknowns; }
+
+std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& player_under) {
+  std::vector<Doubt> doubts;
+  for (const Unknown& unknown : kUnknowns) {
+    Doubt& doubt = doubts.emplace_back();
+    doubt.reason = fmt::format("needs {}: {}", unknown.lacks, unknown.why);
+    for (const Circumstances& extreme : unknown.extremes) doubt.players.push_back(player_under(extreme));
+  }
+  return doubts;
+}
+
+std::optional<std::string> doubtful(const Tape& tape, const Played& usual, size_t step, std::span<const Doubt> doubts) {
+  const Tape answered = with_answers(tape, usual);
+  for (const Doubt& doubt : doubts)
+    for (const Player& player : doubt.players) {
+      std::optional<Difference> parted;
+      player(
+          {&tape}, [&](size_t, Played played) { parted = first_difference(answered, played); }, [] { return false; });
+      if (parted && parted->step <= step) return doubt.reason;
+    }
+  return std::nullopt;
+}
+
+}  // namespace uringsim::sim::tape

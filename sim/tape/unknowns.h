@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a recording does not tell of the machine it was made on, and an answer can depend on all the same.
+//
+// The model plays a tape under the usual circumstances. Where it answers otherwise than recorded, the tape is played under the
+// other circumstances of each unknown too: if the model's own answers part ways no later than they part with the recording, the
+// tape asks about the machine and not about the kernel, and cannot apply. The judgement is about the tape alone, whatever it is
+// called and whatever was recorded; every other difference stays one.
+//
+//     std::vector<Doubt> doubts = ...;     // one for each of unknowns(), its players made for its circumstances
+//     if (auto reason = doubtful(tape, usual_answers, step_of_the_difference, doubts)) ...
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel_model/arch/types.h"
+#include "sim/tape/played.h"
+
+namespace uringsim::sim::tape {
+
+/// The machine and the recorder of a recording, as far as they matter. The defaults stand for what the recordings were made on:
+/// an emulated machine, where leaving idle takes an interrupt from one processor to another and two exits to the emulator, and a
+/// player that looks up in each step all fields that its kind may have and writes the answer to a pipe.
+struct Circumstances {
+  u64 wakeup_ns = 100'000;  ///< from a wake-up until the woken task runs on an idle processor
+  u64 step_ns = 1'000;      ///< the player between two steps ...
+  u64 field_ns = 1'000;     ///< ... and for each field that a step of the kind may have
+  u64 stale_fsize = 0;      ///< io_uring_profile::stale_fsize
+};
+
+struct Unknown {
+  std::string_view lacks;                 ///< what no recording tells
+  std::string_view why;                   ///< and why an answer depends on it
+  std::array<Circumstances, 2> extremes;  ///< the circumstances that lie farthest apart
+};
+
+/// At most a handful.
+[[nodiscard]] std::span<const Unknown> unknowns() noexcept;
+
+/// Whatever plays tapes: calls done(index, answers) for each, in any order, and stops early once stop() says so.
+using Player = std::function<void(const std::vector<const Tape*>& tapes, const std::function<void(size_t, Played)>& done,
+                                  const std::function<bool()>& stop)>;
+
+/// An unknown, and a player for each of its circumstances.
+struct Doubt {
+  std::string reason;
+  std::vector<Player> players;
+};
+
+/// Makes the doubts for `player_under`, which gives a player for circumstances.
+[[nodiscard]] std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& player_under);
+
+/// Why `tape` has no answer of its own at `step` or later, or nothing if none of the doubts matters that early.
+[[nodiscard]] std::optional<std::string> doubtful(const Tape& tape, const Played& usual, size_t step,
+                                                  std::span<const Doubt> doubts);
+
+}  // namespace uringsim::sim::tape
