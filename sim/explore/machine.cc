@@ -333,6 +333,7 @@ void OperationalMachine::end_task() noexcept {
   task.ended = true;
   task.final = publish();
   world_.alive--;
+  time_for_pollers();
   runnable_ &= ~bit(current_);
   tell(OpKind::end, nullptr, 0, 0, 0, {});
   if ((drains_ & bit(current_)) == 0)
@@ -386,7 +387,7 @@ void OperationalMachine::spawn(arch::Task& task, void (*entry)(void*), void* arg
     finish(End::stopped);
   }
   void* const stack = arena_.alloc_stack();
-  auto* const state = static_cast<u32*>(arena_.alloc(8, 8));
+  auto* const state = static_cast<u32*>(alloc(8, 8));
   if (stack == nullptr || state == nullptr) return fail("out-of-memory", "no memory for another task's stack");
   const u32 id = add_record(task, entry, argument, stack);
   TaskRecord& record = records_[id];

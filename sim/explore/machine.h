@@ -20,7 +20,7 @@
 //
 // Time is logical. It moves only by choice, to the next timer or deadline, whatever the tasks do meanwhile; timers fire in due
 // order in an interrupt context of their own, as soon as due. Where only pollers wait for time it moves by a tick, then by two,
-// four and so on. need_resched() is always false: whoever polls gives way at poll_pass().
+// four and so on, until somebody does something again. need_resched() is always false: whoever polls gives way at poll_pass().
 //
 // Interrupt contexts (one for timers, one for raise()) run beside the tasks as if on a processor of their own.
 //
@@ -359,6 +359,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   void move_time(u32 acting) noexcept;
   void look_at_timers() noexcept;
   void update_time() noexcept;
+  void time_for_pollers() noexcept;
   void run_service(u32& context, arch::Task& task, const char* name, void (*entry)(void*)) noexcept;
   void save() noexcept;
   [[nodiscard]] bool nearly_full() const noexcept {

@@ -9,10 +9,18 @@ namespace uringsim::sim {
 
 namespace {
 constexpr u64 kNever = ~u64{0};
-constexpr u32 kMaxIdleMoves = 48;  // of time, for nobody but pollers: after that they are livelocked
+constexpr u32 kMaxIdleMoves = 36;    // of time, for nobody but pollers: after that they are livelocked
+constexpr u32 kIdleMovesAgain = 12;  // at least so many once somebody has done something since, that may need time
 }  // namespace
 
 // ---- time ------------------------------------------------------------------------------------------------------------------
+
+// What was just done may be a transfer that a poller finds complete later: time begins to move by ticks again.
+void OperationalMachine::time_for_pollers() noexcept {
+  world_.step_ns = options_.tick_ns;
+  world_.idle_moves = std::min(world_.idle_moves, kMaxIdleMoves - kIdleMovesAgain);
+  update_time();
+}
 
 void OperationalMachine::update_time() noexcept {
   time_moves_ = (world_.timers != nullptr && world_.timers->due > world_.now) || world_.sleepers != 0 ||

@@ -61,6 +61,7 @@ bool OperationalMachine::schedule(u64 deadline) noexcept {
     world_.sleepers++;
     update_time();
   }
+  time_for_pollers();
   block(Blocked::sleeping);
   if (deadline != kNever) {
     world_.sleepers--;
@@ -123,6 +124,8 @@ void OperationalMachine::poll_pass(Site site) noexcept {
     }
     do_advance(task);
     if (held || told_options_ > 1) tell(OpKind::poll, nullptr, 0, 0, 0, site);
+  } else {
+    time_for_pollers();
   }
   task.watches = 0;
   task.pass_effect = task.pass_time = false;
