@@ -2,6 +2,7 @@
 // Real bugs of the kernel's history, as variants of the model: one table, and a look-up at the place where the kernel had it.
 //
 // A profile has the bugs that its release had (native). A world may add foreign ones ("bugs") and take native ones out ("fixes").
+// Each is one difference at the place where the kernel had it: look for ctx->has(Bug::...).
 #pragma once
 
 #include <string_view>
@@ -36,7 +37,8 @@ namespace uringsim::kernel {
   X(timeout_insert_same_sequence, "timeout-insert-same-sequence",                                                                \
     "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
   X(timeout_fn_walks_removed_entry, "timeout-fn-walks-removed-entry",                                                            \
-    "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4", "5.5-rc1") \
+    "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4",               \
+    "5.5-rc1, \"add support for canceling timeout requests\"") \
   X(drain_link_order_broken, "drain-link-order-broken",                                                                          \
     "while a drain waits the members of a chain are deferred one by one, and all run when it ends", "5.3-rc", "5.3")             \
   X(iopoll_holds_mutex_vs_worker, "iopoll-holds-mutex-vs-worker",                                                                \
@@ -46,7 +48,20 @@ namespace uringsim::kernel {
   X(iopoll_exit_not_reaped, "iopoll-exit-not-reaped",                                                                            \
     "the ring's release polls once, and a worker may issue another request after that", "5.1 to 5.8-rc1", "5.8-rc2")             \
   X(iopoll_sqpoll_inflight_zeroed, "iopoll-sqpoll-inflight-zeroed",                                                              \
-    "the SQ thread forgets requests that a worker has not put on the poll list yet, and sleeps", "5.1 to 5.5", "bdcd3eab2a9a")
+    "the SQ thread forgets requests that a worker has not put on the poll list yet, and sleeps", "5.1 to 5.5", "bdcd3eab2a9a")   \
+  X(iopoll_sqpoll_pending_cqe_loop, "iopoll-sqpoll-pending-cqe-loop",                                                            \
+    "the SQ thread does not poll as long as the CQ holds entries that nobody has read", "5.3 to 5.5", "5.6-rc3")                 \
+  X(sqpoll_spins_after_owner_exit, "sqpoll-spins-after-owner-exit",                                                              \
+    "the SQ thread holds the creator's memory while it spins, and with it the ring of a process that has ended", "5.1 to 5.5",   \
+    "7143b5ac5750")                                                                                                              \
+  X(sq_entries_read_before_tail_51rc, "sq-entries-read-before-tail-51rc",                                                        \
+    "the SQ tail is read without acquire, so the entries behind it may be read before it", "5.1-rc",                             \
+    "5.1, \"fix race condition reading SQ entries\"")                                                                            \
+  X(eventfd_poll_recursion, "eventfd-poll-recursion",                                                                            \
+    "a poll of the ring's own eventfd completes inside of that eventfd's wakeup, and signals it again", "5.2 to 5.5", "5.6-rc1") \
+  X(iovec_reused_after_punt, "iovec-reused-after-punt",                                                                          \
+    "a worker reads the iovecs again, from memory that the application may have used for something else since", "5.1 to 5.4",    \
+    "f67676d160c6")
 // clang-format on
 
 enum class Bug : u8 {

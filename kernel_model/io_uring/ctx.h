@@ -122,7 +122,7 @@ struct io_ring_ctx {
 
   spinlock_t completion_lock;
   bool poll_multi_file = false;
-  list_head poll_list;          ///< IOPOLL requests in flight: uring_lock
+  shared_list poll_list;        ///< IOPOLL requests in flight: uring_lock; a poller waits for it to fill
   list_head cancel_list;        ///< armed polls: completion_lock
   async_list pending_async[2];  ///< READ, WRITE
 
@@ -141,6 +141,12 @@ struct sqe_submit {
   bool needs_lock = false;
   bool needs_fixed_file = false;
   u32 sequence = 0;  ///< 5.4
+};
+
+/// The iovecs of a punted request, where the application cannot reach them any more (from 5.5 on).
+struct io_kept_iovec {
+  user_iovec* iov = nullptr;
+  u64 capacity = 0, segments = 0, bytes = 0;
 };
 
 struct io_poll_iocb {
@@ -201,6 +207,7 @@ struct io_kiocb {
   task_struct* work_task = nullptr;  ///< who runs it; shared word
   bool canceled = false;             ///< REQ_F_CANCEL, a shared word of its own here
   list_head task_list;
+  io_kept_iovec* kept = nullptr;  ///< null: read them again
 
   io_kiocb() noexcept : rw{} {}
   ~io_kiocb() {}

@@ -20,6 +20,12 @@ int io_poll_add(io_kiocb* req, const io_uring_sqe* sqe) noexcept;
 int io_poll_remove(io_kiocb* req, const io_uring_sqe* sqe) noexcept;
 int io_timeout(io_kiocb* req, const io_uring_sqe* sqe) noexcept;
 
+/// Imports the iovecs of a READV or WRITEV that is about to be punted, so that the worker does not read them again; and lets go
+/// of them. What io_uring does from 5.5 on.
+/// Divergence: 5.5 does so for deferred requests and for members of chains, too.
+void io_keep_iovec(io_kiocb* req, const sqe_submit* s) noexcept;
+void io_forget_iovec(io_kiocb* req) noexcept;
+
 /// Cancels every armed poll of a ring that goes away. Models io_poll_remove_all().
 void io_poll_remove_all(io_ring_ctx* ctx) noexcept;
 

@@ -5,6 +5,7 @@
 // POLL_REMOVE, io_poll_add itself) owns what happens next.
 #include <poll.h>
 
+#include "kernel_model/fs/eventfd.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
@@ -81,8 +82,12 @@ int io_poll_wake(wait_queue_entry* wait, unsigned, int, void* key) noexcept {
 
   __remove_wait_queue(poll->head, wait);
 
+  // A CQE posted here would signal the ring's eventfd; if that is whose wakeup this is, a worker has to post it (from 5.6 on,
+  // where the worker only signals).
+  const bool nested = ctx->cq_ev_fd != nullptr && !ctx->has(Bug::eventfd_poll_recursion) && eventfd_signal_count();
+
   unsigned long flags = 0;
-  if (mask != 0 && spin_trylock_irqsave(&ctx->completion_lock, flags)) {
+  if (mask != 0 && !nested && spin_trylock_irqsave(&ctx->completion_lock, flags)) {
     list_del_init(&req->list);
     ctx->kernel_->trace(EventKind::io_uring_poll_wake, ctx->id, uapi::IORING_OP_POLL_ADD, req->user_data, mask);
     // The whole key is reported, not only what was asked for: a wart of these releases.

@@ -2,6 +2,7 @@
 #include "kernel_model/io_uring/request.h"
 
 #include "kernel_model/io_uring/cq_ring.h"
+#include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
 
 namespace uringsim::kernel {
@@ -49,6 +50,7 @@ void __io_free_req(io_kiocb* req) noexcept {
   io_ring_ctx* const ctx = req->ctx;
   io_task_list_forget(ctx, req);
   if (req->file_ != nullptr && (req->flags & REQ_F_FIXED_FILE) == 0) fput(req->file_);
+  io_forget_iovec(req);
   ctx->kernel_->trace(EventKind::request_free, ctx->id, req->id);
   kfree(req);
   io_ring_drop_ctx_refs(ctx, 1);

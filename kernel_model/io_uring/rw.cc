@@ -157,8 +157,12 @@ struct imported {
     if (iovec != nullptr && iovec != inline_vecs) import_iovec_free(iovec, inline_vecs, segments);
   }
 
-  s64 import(io_ring_ctx* ctx, int rw, const sqe_submit* s) noexcept {
-    const s64 ret = io_import_iovec(ctx, rw, s, &iovec, &iter);
+  s64 import(const io_kiocb* req, int rw, const sqe_submit* s) noexcept {
+    if (const io_kept_iovec* const kept = req->kept) {
+      iov_iter_init(&iter, rw, kept->iov, kept->segments, kept->bytes);
+      return static_cast<s64>(kept->bytes);
+    }
+    const s64 ret = io_import_iovec(req->ctx, rw, s, &iovec, &iter);
     segments = iovec != nullptr ? iter.nr_segs : 0;
     return ret;
   }
@@ -205,6 +209,28 @@ s64 call_rw(int rw, io_kiocb* req, iov_iter* iter) noexcept {
 
 }  // namespace
 
+void io_keep_iovec(io_kiocb* req, const sqe_submit* s) noexcept {
+  if ((s->opcode != uapi::IORING_OP_READV && s->opcode != uapi::IORING_OP_WRITEV) || !s->has_user) return;
+  user_iovec* const own = kcalloc<user_iovec>(UIO_FASTIOV);
+  if (own == nullptr) return;
+  user_iovec* vecs = own;
+  iov_iter iter;
+  const int rw = s->opcode == uapi::IORING_OP_READV ? READ : WRITE;
+  const s64 ret = import_iovec(rw, READ_ONCE(s->sqe->addr), READ_ONCE(s->sqe->len), UIO_FASTIOV, &vecs, &iter);
+  if (ret < 0 || vecs != own) kfree_array(own, UIO_FASTIOV);
+  if (ret < 0) return;  // the worker finds the same error
+  const u64 capacity = vecs == own ? UIO_FASTIOV : iter.nr_segs;
+  req->kept = kmalloc<io_kept_iovec>();
+  if (req->kept == nullptr) return kfree_array(vecs, capacity);
+  *req->kept = {vecs, capacity, iter.nr_segs, iter.count};
+}
+
+void io_forget_iovec(io_kiocb* req) noexcept {
+  if (req->kept == nullptr) return;
+  kfree_array(req->kept->iov, req->kept->capacity);
+  kfree(req->kept);
+}
+
 int io_read(io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
   KERNEL_FUNCTION;
   const io_uring_profile& release = *req->ctx->profile;
@@ -214,7 +240,7 @@ int io_read(io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
   if (!release.loops_over_read_write && file->f_op->read_iter == nullptr) return -EINVAL;
 
   imported data;
-  const s64 read_size = data.import(req->ctx, READ, s);
+  const s64 read_size = data.import(req, READ, s);
   if (read_size < 0) return static_cast<int>(read_size);
   if ((req->flags & REQ_F_LINK) != 0) req->result = static_cast<s32>(read_size);
 
@@ -244,7 +270,7 @@ int io_write(io_kiocb* req, const sqe_submit* s, bool force_nonblock) noexcept {
   if (!release.loops_over_read_write && file->f_op->write_iter == nullptr) return -EINVAL;
 
   imported data;
-  const s64 bytes = data.import(req->ctx, WRITE, s);
+  const s64 bytes = data.import(req, WRITE, s);
   if (bytes < 0) return static_cast<int>(bytes);
   if ((req->flags & REQ_F_LINK) != 0) req->result = static_cast<s32>(bytes);
 

@@ -58,12 +58,12 @@ int io_sq_thread_v5_1(void* data) noexcept {
     }
 
     if (!io_get_sqring(ctx, &sqes[0])) {
+      if (!ctx->has(Bug::sqpoll_spins_after_owner_exit)) mm.drop();
       if (inflight != 0 || !jiffies_after(timeout)) {
         cpu_relax();
         continue;
       }
-      // The creator's memory is not held over a sleep.
-      mm.drop();
+      mm.drop();  // it is not held over a sleep
 
       prepare_to_wait(&ctx->sqo_wait, &wait, TASK_INTERRUPTIBLE);
 

@@ -51,7 +51,7 @@ sq_ret __io_sq_thread(io_ring_ctx* ctx, sqo_wait_entry* wait, sq_thread_mm* mm, 
   if ((ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0) {
     mutex_lock(&ctx->uring_lock);
     unsigned nr_events = 0;
-    if (!list_empty(&ctx->poll_list) && !need_resched()) io_do_iopoll(ctx, &nr_events, 0);
+    if (!shared_list_empty(&ctx->poll_list) && !need_resched()) io_do_iopoll(ctx, &nr_events, 0);
     mutex_unlock(&ctx->uring_lock);
   }
 

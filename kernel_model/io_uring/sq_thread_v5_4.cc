@@ -5,6 +5,7 @@
 #include "kernel_model/core/kthread.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/io_uring/bugs.h"
+#include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/iopoll.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/sq_thread.h"
@@ -21,10 +22,13 @@ u32 io_sq_thread_reap(io_ring_ctx* ctx, u32 inflight) noexcept {
     // inflight counts what was submitted at most; with nothing on the poll list there is nothing to poll for, unless a worker is
     // about to put something there (which 5.4 forgets).
     mutex_lock(&ctx->uring_lock);
-    if (!list_empty(&ctx->poll_list))
-      ctx->profile->iopoll_getevents(ctx, &nr_events, 0);
-    else if (ctx->has(Bug::iopoll_sqpoll_inflight_zeroed) || shared_list_empty(&ctx->task_list))
+    if (!shared_list_empty(&ctx->poll_list)) {
+      // Who waits for several CQEs at once leaves the first unread: that is no reason not to look for the others.
+      if (!ctx->has(Bug::iopoll_sqpoll_pending_cqe_loop) || io_cqring_events(ctx) == 0)
+        ctx->profile->iopoll_getevents(ctx, &nr_events, 0);
+    } else if (ctx->has(Bug::iopoll_sqpoll_inflight_zeroed) || shared_list_empty(&ctx->task_list)) {
       inflight = 0;
+    }
     mutex_unlock(&ctx->uring_lock);
   } else {
     nr_events = inflight;  // nobody has to look for these
@@ -56,14 +60,16 @@ int io_sq_thread_v5_4(void* data) noexcept {
 
     u32 to_submit = io_sqring_entries(ctx);
     if (to_submit == 0) {
-      // The creator's memory is not held over a sleep; giving it back may sleep itself, so it goes before the wait queue.
-      mm.drop();
+      // The creator's memory is held neither while there is nothing to do nor over a sleep: its mappings keep the ring of a
+      // process that has ended. Giving it back may sleep, so it goes before the wait queue.
+      if (!ctx->has(Bug::sqpoll_spins_after_owner_exit)) mm.drop();
 
       // Within the idle time: look again.
       if (inflight != 0 || !jiffies_after(timeout)) {
         cond_resched();
         continue;
       }
+      mm.drop();
 
       prepare_to_wait(&ctx->sqo_wait, &wait, TASK_INTERRUPTIBLE);
 

@@ -18,7 +18,11 @@ u32 io_sqring_entries(io_ring_ctx* ctx) noexcept {
 bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {
   KERNEL_FUNCTION;
   const u32 head = data_race(ctx->cached_sq_head);
-  if (head == smp_load_acquire(*ctx->rings.sq_tail, "io_get_sqring.sq_tail")) return false;
+  // Pairs with the application's release of the tail: the entry and the SQE that it names are whole.
+  const u32 tail = ctx->has(Bug::sq_entries_read_before_tail_51rc)
+                       ? READ_ONCE(*ctx->rings.sq_tail)
+                       : smp_load_acquire(*ctx->rings.sq_tail, "io_get_sqring.sq_tail");
+  if (head == tail) return false;
 
   const u32 index = READ_ONCE(ctx->rings.sq_array[head & ctx->sq_mask]);
   WRITE_ONCE(ctx->cached_sq_head, head + 1);

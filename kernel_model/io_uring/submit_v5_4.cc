@@ -4,6 +4,7 @@
 #include "kernel_model/core/fs_struct.h"
 #include "kernel_model/io_uring/async_list.h"
 #include "kernel_model/io_uring/cq_ring.h"
+#include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/request.h"
 #include "kernel_model/io_uring/submit.h"
@@ -45,6 +46,7 @@ bool io_punt(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s) noexcept {
   if (sqe_copy == nullptr) return false;
   s->sqe = sqe_copy;
   req->submit = *s;
+  if (!ctx->has(Bug::iovec_reused_after_punt)) io_keep_iovec(req, s);
   async_list* const list = io_async_list(ctx, req->submit.opcode);
   if (!io_add_to_prev_work(list, req)) {
     if (list != nullptr) atomic_inc(&list->cnt);

@@ -31,7 +31,9 @@ constinit const io_uring_profile v5_1 = {
                        .with(Bug::sqpoll_wakeup_and_getevents_exclusive)
                        .with(Bug::sq_park_before_prepare_wait)
                        .with(Bug::iopoll_spins_with_cqe_ready)
-                       .with(Bug::iopoll_exit_not_reaped),
+                       .with(Bug::iopoll_exit_not_reaped)
+                       .with(Bug::sqpoll_spins_after_owner_exit)
+                       .with(Bug::iovec_reused_after_punt),
     .only = nullptr,
     .allocate_scq_urings = io_allocate_scq_urings_v5_1,
     .ring_pages = ring_pages_v5_1,

@@ -31,7 +31,9 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .native_bugs = BugSet{}
                          .with(Bug::iopoll_exit_not_reaped)
                          .with(Bug::iopoll_sqpoll_inflight_zeroed)
-                         .with(Bug::timeout_fn_walks_removed_entry),
+                         .with(Bug::timeout_fn_walks_removed_entry)
+                         .with(Bug::eventfd_poll_recursion)
+                         .with(Bug::iovec_reused_after_punt),
       .only = nullptr,
       .allocate_scq_urings = io_allocate_scq_urings_v5_4,
       .ring_pages = ring_pages_v5_4,
