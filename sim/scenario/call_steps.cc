@@ -83,6 +83,15 @@ bool StepRunner::act(const FillStep& step) {
   return true;
 }
 
+bool StepRunner::act(const PokeStep& step) {
+  const u64 offset = static_cast<u64>(value(step.offset)), bytes = options_->buffers[step.buffer.slot].value.size.count;
+  if (offset > bytes || step.size > bytes - offset)
+    return fail("pokes bytes {} to {} of a buffer of {}", offset, offset + step.size, bytes);
+  const s64 number = value(step.value);
+  app_.copy_out(task_->buffers[step.buffer.slot] + offset, &number, step.size);
+  return true;
+}
+
 bool StepRunner::act(const CompareStep& step) {
   const BufferOptions& buffer = options_->buffers[step.buffer.slot].value;
   const u64 bytes = std::min(buffer.size.count, step.size.value_or(buffer.size).count);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "sim/scenario/decoder.h"
+#include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/plan.h"
 
@@ -50,7 +51,7 @@ class References {
     for (const Expectation& expectation : scenario_.expect) check_expectation(expectation);
     for (const Ref& name : scenario_.allow) require_known(name, "check", known_checks());
     for (const Ref& name : scenario_.bugs) require_known(name, "bug", known_bugs());
-    for (const Ref& name : scenario_.fixes) require_known(name, "bug", known_bugs());
+    for (const Ref& name : scenario_.fixes) require_known(name, "bug of the kernel", known_kernel_bugs());
     for (const Ref& bug : scenario_.bugs)
       for (const Ref& fix : scenario_.fixes)
         if (bug.name == fix.name)
@@ -73,6 +74,10 @@ class References {
       if (const auto* branch = std::get_if<IfStep>(&step.action)) {
         collect(branch->then);
         collect(branch->otherwise);
+      }
+      if (const auto* mistake = std::get_if<MistakeStep>(&step.action)) {
+        collect(mistake->steps);
+        collect(mistake->instead);
       }
     }
   }
@@ -152,6 +157,11 @@ class References {
     steps(step.then);
     steps(step.otherwise);
   }
+  void check(const MistakeStep& step) {
+    require_known(step.mistake, "application mistake", known_mistakes());
+    steps(step.steps);
+    steps(step.instead);
+  }
   void check(const WhileStep& step) { steps(step.steps); }
   void check(const AssertStep&) const {}
   void check(const SetStep&) const {}
@@ -195,6 +205,7 @@ class References {
   void check(const CqeStep& step) const { ring(step.ring); }
   void check(const ScribbleStep& step) const { ring(step.ring); }
   void check(const FillStep&) const {}
+  void check(const PokeStep&) const {}
   void check(const CompareStep&) const {}
 
   void check(const DeviceFault& fault) const { require_known(fault.device, "device", names_of_entries(scenario_.devices)); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/scenario/load.h"
 
+#include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/decoder.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/tables.h"
@@ -45,6 +46,7 @@ Scenario decode_scenario(Document document) {
         for (u32 slot = 0; slot < task.value.variables.size(); ++slot)
           if (task.value.variables[slot] == variable->name) variable->slot = slot;
   check_references(scenario);
+  settle_mistakes(scenario);
   return scenario;
 }
 

@@ -68,6 +68,10 @@ class Survey {
   void visit(const RepeatStep& step) { steps(step.steps); }
   void visit(const WhileStep& step) { steps(step.steps); }
   void visit(const ForkStep& step) { steps(step.steps); }
+  void visit(const MistakeStep& step) {
+    steps(step.steps);
+    steps(step.instead);
+  }
   void visit(const IfStep& step) {
     steps(step.then);
     steps(step.otherwise);

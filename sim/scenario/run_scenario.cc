@@ -10,6 +10,7 @@
 #include "sim/fiber/timed_machine.h"
 #include "sim/live/live_machine.h"
 #include "sim/scenario/allocation_faults.h"
+#include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/model_devices.h"
 #include "sim/scenario/model_environment.h"
@@ -103,8 +104,8 @@ class ScenarioRun {
                                    name_hint(report_.kernel, known_kernels())));
     world_options.options.hz = scenario_.machine.hz;
     world_options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
-    for (const Ref& bug : scenario_.bugs) world_options.bugs.push_back(kernel::find_bug(bug.name));
-    for (const Ref& fix : scenario_.fixes) world_options.fixes.push_back(kernel::find_bug(fix.name));
+    world_options.bugs = kernel_bugs(scenario_.bugs);
+    world_options.fixes = kernel_bugs(scenario_.fixes);
     world_options.trace = &observer_;
     world_options.host_files = devices.host_files();
     World world(machine, world_options, devices.root());

@@ -327,6 +327,12 @@ struct IfStep {
   Expression condition;
   Steps then, otherwise;
 };
+/// An application's mistake (application_mistakes.h): `steps` with the mistake in, `instead` without it.
+struct MistakeStep {
+  Ref mistake;
+  Steps steps, instead;
+  bool made = false;  ///< the scenario's `bugs` names it
+};
 struct WhileStep {
   Expression condition;
   Steps steps;
@@ -518,6 +524,13 @@ struct FillStep {
   std::optional<u32> seed;
   std::optional<Expression> value;
 };
+/// Stores a number into one of the task's own buffers: an iovec, say.
+struct PokeStep {
+  BufferSlot buffer;
+  Expression offset;
+  u32 size = 8;
+  Expression value;
+};
 /// Asserts that a buffer holds the pattern of `seed` from `offset` on.
 struct CompareStep {
   BufferSlot buffer;
@@ -527,10 +540,10 @@ struct CompareStep {
 };
 
 using StepAction =
-    std::variant<SubmitStep, WaitStep, ReapStep, WorkloadStep, SleepStep, SpinStep, YieldStep, RepeatStep, IfStep, WhileStep,
-                 AssertStep, SetStep, ClockStep, PostStep, AwaitStep, JoinStep, SetupStep, CloseStep, UnmapStep, MapStep,
-                 RegisterStep, UnregisterStep, ReadStep, WriteStep, PollStep, ForkStep, ExitStep, SignalStep, SqeStep, LoadStep,
-                 StoreStep, AdvanceStep, FenceStep, EnterStep, CqeStep, ScribbleStep, FillStep, CompareStep>;
+    std::variant<SubmitStep, WaitStep, ReapStep, WorkloadStep, SleepStep, SpinStep, YieldStep, RepeatStep, IfStep, MistakeStep,
+                 WhileStep, AssertStep, SetStep, ClockStep, PostStep, AwaitStep, JoinStep, SetupStep, CloseStep, UnmapStep,
+                 MapStep, RegisterStep, UnregisterStep, ReadStep, WriteStep, PollStep, ForkStep, ExitStep, SignalStep, SqeStep,
+                 LoadStep, StoreStep, AdvanceStep, FenceStep, EnterStep, CqeStep, ScribbleStep, FillStep, PokeStep, CompareStep>;
 
 struct TaskStep {
   std::string where;  ///< `file:line:column: /json/path`, for failures

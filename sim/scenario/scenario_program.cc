@@ -8,6 +8,7 @@
 #include "kernel_model/core/completion.h"
 #include "sim/explore/kernel_words.h"
 #include "sim/scenario/allocation_faults.h"
+#include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/model_environment.h"
@@ -53,8 +54,8 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   options.options.hz = scenario_.machine.hz;
   options.options.rcu_grace_ns = 0;  // nothing of a world sees a grace period; waiting for one only makes executions long
   options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
-  for (const Ref& bug : scenario_.bugs) options.bugs.push_back(kernel::find_bug(bug.name));
-  for (const Ref& fix : scenario_.fixes) options.fixes.push_back(kernel::find_bug(fix.name));
+  options.bugs = kernel_bugs(scenario_.bugs);
+  options.fixes = kernel_bugs(scenario_.fixes);
   observer_ = std::make_unique<RunObserver>(recorder_, true);
   options.trace = observer_.get();
   world_ = std::make_unique<World>(machine, options, devices_->root());

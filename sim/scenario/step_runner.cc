@@ -93,6 +93,8 @@ bool StepRunner::act(const RepeatStep& step) {
 
 bool StepRunner::act(const IfStep& step) { return run(value(step.condition) != 0 ? step.then : step.otherwise); }
 
+bool StepRunner::act(const MistakeStep& step) { return run(step.made ? step.steps : step.instead); }
+
 bool StepRunner::act(const WhileStep& step) {
   const char* const here = where_;
   for (u64 round = 0; value(step.condition) != 0; ++round) {
@@ -101,7 +103,7 @@ bool StepRunner::act(const WhileStep& step) {
       return fail("the loop is not over after {} rounds", step.limit);
     }
     if (!run(step.steps)) return false;
-    app_.poll_pass();
+    if (value(step.condition) != 0) app_.poll_pass();  // what this pass saw did not end the loop
   }
   return true;
 }

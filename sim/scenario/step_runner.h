@@ -43,6 +43,7 @@ class StepRunner {
   bool act(const YieldStep& step);
   bool act(const RepeatStep& step);
   bool act(const IfStep& step);
+  bool act(const MistakeStep& step);
   bool act(const WhileStep& step);
   bool act(const AssertStep& step);
   bool act(const SetStep& step);
@@ -71,6 +72,7 @@ class StepRunner {
   bool act(const CqeStep& step);
   bool act(const ScribbleStep& step);
   bool act(const FillStep& step);
+  bool act(const PokeStep& step);
   bool act(const CompareStep& step);
 
   // -- requests (requests.cc)

@@ -312,6 +312,16 @@ const Table<IfStep>& table_of<IfStep>() {
 }
 
 template <>
+const Table<MistakeStep>& table_of<MistakeStep>() {
+  static const Table<MistakeStep> table{"mistake",
+                                        "A mistake of the application, made where \"bugs\" names it.",
+                                        {field<&MistakeStep::mistake>("mistake", "Which: `uringsim list bugs`.", Need::required),
+                                         field<&MistakeStep::steps>("steps", "With the mistake.", Need::required),
+                                         field<&MistakeStep::instead>("instead", "As it should be.")}};
+  return table;
+}
+
+template <>
 const Table<WhileStep>& table_of<WhileStep>() {
   static const Table<WhileStep> table{
       "while",
@@ -628,6 +638,21 @@ const Table<FillStep>& table_of<FillStep>() {
 }
 
 template <>
+const Table<PokeStep>& table_of<PokeStep>() {
+  static const Table<PokeStep> table{
+      "poke",
+      "Stores a number into a buffer of the task.",
+      {field<&PokeStep::buffer>("buffer", "Which.", Need::required),
+       field<&PokeStep::offset>("offset", "Where in it, in bytes (0)."),
+       field<&PokeStep::size>("size", "Bytes of the number: 1, 2, 4 or 8 (8).", Need::optional, {1, 8}),
+       field<&PokeStep::value>("value", "The number.", Need::required)},
+      [](Decoder& decoder, const Json& at, const PokeStep& step) {
+        if ((step.size & (step.size - 1)) != 0) decoder.fail(at.at, "\"size\" is 1, 2, 4 or 8");
+      }};
+  return table;
+}
+
+template <>
 const Table<CompareStep>& table_of<CompareStep>() {
   static const Table<CompareStep> table{
       "compare",
@@ -692,6 +717,7 @@ const std::vector<Verb>& verbs() {
                                      payload<YieldStep>("yield"),
                                      clause<RepeatStep>("repeat"),
                                      clause<IfStep>("if"),
+                                     clause<MistakeStep>("mistake"),
                                      clause<WhileStep>("while"),
                                      clause<AssertStep>("assert"),
                                      payload<SetStep>("set"),
@@ -720,6 +746,7 @@ const std::vector<Verb>& verbs() {
                                      payload<CqeStep>("cqe"),
                                      payload<ScribbleStep>("scribble"),
                                      payload<FillStep>("fill"),
+                                     payload<PokeStep>("poke"),
                                      payload<CompareStep>("compare")};
   return all;
 }

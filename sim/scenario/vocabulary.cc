@@ -5,6 +5,7 @@
 
 #include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/versions/versions.h"
+#include "sim/scenario/application_mistakes.h"
 
 namespace uringsim::sim {
 
@@ -162,6 +163,12 @@ std::string_view about_check(std::string_view name) noexcept {
 }
 
 std::vector<std::string_view> known_bugs() {
+  std::vector<std::string_view> names = known_kernel_bugs();
+  for (const std::string_view mistake : known_mistakes()) names.push_back(mistake);
+  return names;
+}
+
+std::vector<std::string_view> known_kernel_bugs() {
   std::vector<std::string_view> names;
   for (unsigned i = 0; i < static_cast<unsigned>(kernel::Bug::count_); ++i)
     names.push_back(kernel::describe(static_cast<kernel::Bug>(i)).id);

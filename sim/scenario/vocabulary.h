@@ -47,8 +47,10 @@ requires std::is_enum_v<E>
 [[nodiscard]] std::vector<std::string_view> known_checks();
 /// What a check watches, in one sentence.
 [[nodiscard]] std::string_view about_check(std::string_view name) noexcept;
-/// Variants for `bugs` and `fixes`.
+/// Variants for `bugs`: bugs of the kernel and mistakes of the application.
 [[nodiscard]] std::vector<std::string_view> known_bugs();
+/// Variants for `fixes`.
+[[nodiscard]] std::vector<std::string_view> known_kernel_bugs();
 /// Names of the timed engine's cost model for machine.costs.
 [[nodiscard]] std::vector<std::string_view> known_costs();
 

@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_sweep());
   commands.push_back(make_explore());
   commands.push_back(make_replay());
+  commands.push_back(make_races());
   commands.push_back(make_validate());
   commands.push_back(make_conform());
   commands.push_back(make_diff());

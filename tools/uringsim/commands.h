@@ -14,6 +14,7 @@ namespace uringsim::tools {
 [[nodiscard]] std::unique_ptr<Command> make_sweep();
 [[nodiscard]] std::unique_ptr<Command> make_explore();
 [[nodiscard]] std::unique_ptr<Command> make_replay();
+[[nodiscard]] std::unique_ptr<Command> make_races();
 [[nodiscard]] std::unique_ptr<Command> make_validate();
 [[nodiscard]] std::unique_ptr<Command> make_conform();
 [[nodiscard]] std::unique_ptr<Command> make_diff();

@@ -9,6 +9,7 @@
 #include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/versions/versions.h"
+#include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/nearest.h"
@@ -47,6 +48,9 @@ std::vector<Row> bugs() {
         native += fmt::format("{}{}", native.empty() ? "; native in " : ", ", profile->name);
     rows.push_back({std::string(bug.id), fmt::format("{} ({}; fixed by {}{})", bug.what, bug.affected, bug.fixed, native)});
   }
+  for (const sim::ApplicationMistake& mistake : sim::application_mistakes())
+    rows.push_back({std::string(mistake.id),
+                    fmt::format("application mistake: {} ({}); right: {}", mistake.what, mistake.affected, mistake.should)});
   return rows;
 }
 
