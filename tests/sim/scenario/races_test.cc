@@ -6,7 +6,10 @@
 #include <algorithm>
 
 #include "sim/scenario/load.h"
+#include "sim/scenario/race.h"
+#include "sim/scenario/run_scenario.h"
 #include "sim/scenario/scenario_program.h"
+#include "sim/scenario/vocabulary.h"
 
 namespace uringsim {
 namespace {
@@ -82,42 +85,49 @@ TEST(V510, LosesAWakeupUnderScAsReleasedUnderTsoWithASecondLookAndNeverWithTheBa
 
 // ---- bugs --------------------------------------------------------------------------------------------------------------------
 
-/// A scenario that finds a bug, and what takes the bug out of it.
-struct Race {
-  const char* name;
-  Memory memory = Memory::sc;
-  const char* off = "bugs=[]";
-};
-
-class EveryRace : public testing::TestWithParam<Race> {};
+class EveryRace : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryRace, IsFoundWithTheBugAndNotWithoutIt) {
-  const Race& race = GetParam();
-  const ExploreResult found = search(race.name, race.memory, 100'000);
-  ASSERT_EQ(found.error, "");
-  ASSERT_TRUE(found.found) << "none in " << found.executions << " executions";
-  fmt::print("{:<44}{:>6} executions {:>8.3f} s  {}\n", race.name, found.found_at, found.seconds, found.violation.check);
-  const ExploreResult clean = search(race.name, race.memory, std::max<u64>(10 * found.found_at, 1'000), {race.off});
-  EXPECT_EQ(clean.error, "");
-  EXPECT_FALSE(clean.found) << clean.story;
+  const sim::RaceReport report = sim::hunt(GetParam());
+  EXPECT_EQ(report.error, "");
+  EXPECT_TRUE(report.found);
+  EXPECT_EQ(report.check, report.expected.empty() ? report.check : report.expected);
+  EXPECT_EQ(report.false_alarm, "");
+  EXPECT_GE(report.clean_executions, 990);  // a few may be cut
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Races, EveryRace,
-    testing::Values(Race{"cq-overflow-counter-race"}, Race{"drain-link-order-broken"}, Race{"iopoll-spins-with-cqe-ready"},
-                    Race{"register-quiesce-vs-enter-deadlock"}, Race{"sq-park-before-prepare-wait"},
-                    Race{"sq-stop-before-thread-runs"},
-                    Race{"sqpoll-need-wakeup-barrier-dropped-58", Memory::tso, second_look_and_barrier},
-                    Race{"sqpoll-need-wakeup-missing-mb-51rc", Memory::tso}, Race{"sqpoll-wakeup-and-getevents-exclusive"},
-                    Race{"timeout-counts-other-timeouts"},
-                    Race{"timeout-fn-walks-removed-entry", Memory::sc, R"(fixes=["timeout-fn-walks-removed-entry"])"},
-                    Race{"timeout-insert-same-sequence"}, Race{"v5.10-lost-wakeup", Memory::sc, second_look}),
-    [](const auto& of) {
-      std::string name = of.param.name;
-      std::replace_if(
-          name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Races, EveryRace, testing::ValuesIn(sim::races_in(URINGSIM_SOURCE_DIR "/scenarios/races")),
+                         [](const auto& of) {
+                           std::string name = of.param.substr(of.param.rfind('/') + 1);
+                           name.resize(name.rfind('.'));
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+                           return name;
+                         });
+
+// A plain timed run passes: it takes a search to find these. Two bugs need no luck at all.
+TEST(PlainRuns, PassWithTheBugIn) {
+  for (const std::string& file : sim::races_in(URINGSIM_SOURCE_DIR "/scenarios/races")) {
+    const sim::Scenario scenario = sim::load_scenario(file);
+    if (scenario.name == "iopoll-sqpoll-pending-cqe-loop" || scenario.name == "sqpoll-wakeup-and-getevents-exclusive") continue;
+    unsigned passes = 0;
+    for (const u64 seed : {1, 2, 3}) {
+      sim::RunOptions options;
+      options.seed = seed;
+      passes += sim::run_scenario(scenario, options).pass ? 1 : 0;
+    }
+    EXPECT_GE(passes, 2U) << file;
+  }
+}
+
+// Every switch and every mistake has its scenario.
+TEST(Races, AreThereForEveryBug) {
+  std::vector<std::string> names;
+  for (const std::string& file : sim::races_in(URINGSIM_SOURCE_DIR "/scenarios/races"))
+    names.push_back(sim::load_scenario(file).name);
+  for (const std::string_view bug : sim::known_bugs())
+    EXPECT_NE(std::find(names.begin(), names.end(), bug), names.end()) << bug << " has no scenario";
+}
 
 }  // namespace
 }  // namespace uringsim
