@@ -24,6 +24,12 @@ void io_queue_async_work_v5_4(io_ring_ctx* ctx, io_kiocb* req) noexcept {
   req->task = current();
   unsigned long flags = 0;
   spin_lock_irqsave(&ctx->task_lock, flags);
+  // A poll that a worker is still arming may be woken, and queued once more, while it is on the list.
+  // Divergence: 5.4 adds it twice, and what is left of the list leads to its freed memory.
+  if (req->task_list_initialised && !list_empty(&req->task_list)) {
+    list_del(&req->task_list);
+    shared_list_changed(&ctx->task_list, -1);
+  }
   list_add(&req->task_list, &ctx->task_list.head);
   shared_list_changed(&ctx->task_list, 1);
   req->task_list_initialised = true;
