@@ -17,6 +17,10 @@ inline void io_ring_clear_wakeup_flag(io_ring_ctx* ctx) noexcept {
   ctx->kernel_->trace(EventKind::sq_thread_need_wakeup, ctx->id, 0);
 }
 
+/// The SQ thread comes by the machine, holding nothing. An application that lets the tail run ahead keeps the thread at work for
+/// ever, and on OS threads a run can be stopped only where tasks come by. Costs and orders nothing.
+inline void io_sq_thread_come_by() noexcept { arch::machine().charge(arch::Cost::syscall, 0); }
+
 /// The creator's address space, while the SQ thread uses it.
 class sq_thread_mm {
  public:

@@ -93,6 +93,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
     ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, nr);
     inflight += static_cast<u32>(io_submit_sqes_v5_1(ctx, sqes, nr, mm.held(), mm_fault));
     io_commit_sqring(ctx);
+    io_sq_thread_come_by();
   }
 
   mm.drop();

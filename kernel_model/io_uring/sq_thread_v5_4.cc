@@ -108,6 +108,7 @@ int io_sq_thread_v5_4(void* data) noexcept {
     ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, to_submit);
     inflight += static_cast<u32>(io_submit_sqes_v5_4(ctx, to_submit, mm.held(), mm_fault));
     io_commit_sqring(ctx);
+    io_sq_thread_come_by();
   }
 
   mm.drop();
