@@ -1,34 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The binary as scripts see it: exit codes, one-line errors, JSON.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/tools/binary.h"
+
+namespace uringsim::tools {
 namespace {
-
-struct Result {
-  int code;
-  std::string out;  ///< both streams
-};
-
-/// Runs the binary that stands beside this test.
-Result uringsim(const std::string& arguments) {
-  const std::string binary = std::filesystem::read_symlink("/proc/self/exe").parent_path().string() + "/uringsim";
-  std::FILE* const pipe = popen(("cd " URINGSIM_SOURCE_DIR " && " + binary + " " + arguments + " 2>&1").c_str(), "r");
-  Result result{-1, ""};
-  std::array<char, 4096> chunk;
-  while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe)) result.out.append(chunk.data(), got);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
 
 TEST(Cli, AScenarioThatHoldsExitsWithZero) { EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json").code, 0); }
 
@@ -106,3 +88,4 @@ TEST(Cli, VersionNamesCompilerAndProfiles) {
 }
 
 }  // namespace
+}  // namespace uringsim::tools

@@ -50,7 +50,7 @@ class Conform : public Command {
   }
 
   int run(Terminal& terminal) override {
-    bool differs = false;
+    bool differs = false, selected = false;
     Json reports = Json::array();
     for (const std::string& file : files_) {
       const tape::Recording recording = read(file);
@@ -61,12 +61,15 @@ class Conform : public Command {
       }
       const tape::Conformity result = play(terminal, recording, kernel);
       differs |= result.count(tape::Drawer::differ) > 0;
+      if (result.verdicts.empty()) continue;
+      selected = true;
       if (json_)
         reports.push_back(report(result, kernel));
       else
         print(terminal, result, file, kernel);
       if (result.stopped) break;
     }
+    if (!selected && explain_.empty()) throw sim::InputError("conform: no tape is selected by --filter and --group");
     if (coverage_ && !json_) print_unreached(terminal);
     if (json_ && explain_.empty()) terminal.print((files_.size() == 1 && !reports.empty() ? reports[0] : reports).dump(1));
     return differs ? exit_bad : exit_good;
