@@ -13,7 +13,12 @@ CheckSet all_checks() {
       .add(check_exactly_once())
       .add(check_overflow())
       .add(check_no_leak())
-      .add(check_ring_words());
+      .add(check_ring_words())
+      .add(check_iopoll_progress())
+      .add(check_sqe_stable())
+      .add(check_buffer_stable())
+      .add(check_user_data_unique())
+      .add(check_need_wakeup_barrier());
   return set;
 }
 

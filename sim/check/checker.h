@@ -125,14 +125,19 @@ class CheckSet final : public kernel::TraceSink {
   std::array<std::vector<Checker*>, static_cast<std::size_t>(kernel::EventKind::count_)> listeners_;
 };
 
+std::unique_ptr<Checker> check_buffer_stable();
 std::unique_ptr<Checker> check_drain_order();
 std::unique_ptr<Checker> check_exactly_once();
+std::unique_ptr<Checker> check_iopoll_progress();
 std::unique_ptr<Checker> check_link_order();
 std::unique_ptr<Checker> check_lost_wakeup();
+std::unique_ptr<Checker> check_need_wakeup_barrier();
 std::unique_ptr<Checker> check_no_leak();
 std::unique_ptr<Checker> check_overflow();
 std::unique_ptr<Checker> check_request_life();
 std::unique_ptr<Checker> check_ring_words();
+std::unique_ptr<Checker> check_sqe_stable();
+std::unique_ptr<Checker> check_user_data_unique();
 
 /// Every checker there is.
 CheckSet all_checks();

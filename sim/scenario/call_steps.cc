@@ -78,6 +78,7 @@ bool StepRunner::act(const FillStep& step) {
   for (u64 at = 0; at < buffer.size.count; at += page) {
     const u64 part = std::min(page, buffer.size.count - at);
     for (u64 i = 0; i < part; ++i) chunk[i] = step.seed ? pattern_byte(at + i, *step.seed) : static_cast<u8>(value(*step.value));
+    app_.touched(task_->buffers[step.buffer.slot] + at, part, true);
     app_.copy_out(task_->buffers[step.buffer.slot] + at, chunk, part);
   }
   return true;
@@ -88,6 +89,7 @@ bool StepRunner::act(const PokeStep& step) {
   if (offset > bytes || step.size > bytes - offset)
     return fail("pokes bytes {} to {} of a buffer of {}", offset, offset + step.size, bytes);
   const s64 number = value(step.value);
+  app_.touched(task_->buffers[step.buffer.slot] + offset, step.size, true);
   app_.copy_out(task_->buffers[step.buffer.slot] + offset, &number, step.size);
   return true;
 }

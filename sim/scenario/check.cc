@@ -5,8 +5,8 @@
 // kernel's errors are a legitimate subject. Refused is what the world could not even be built from.
 #include <algorithm>
 
-#include "sim/scenario/decoder.h"
 #include "sim/scenario/application_mistakes.h"
+#include "sim/scenario/decoder.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/plan.h"
 

@@ -8,7 +8,10 @@
 
 #include <sys/syscall.h>
 
+#include <initializer_list>
+
 #include "kernel_model/arch/types.h"
+#include "kernel_model/trace/events.h"
 #include "sim/scenario/scenario.h"
 #include "uapi/abi.h"
 
@@ -77,6 +80,12 @@ class Environment {
   virtual void cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u32 flags) = 0;
   /// The SQ tail moved, with `count` new entries.
   virtual void sq_published(u32 ring, u32 old_tail, u32 tail) = 0;
+  /// What checkers of applications want to know, before it happens; `values` as kernel_model/trace/events.h says behind the ring.
+  virtual void note(kernel::EventKind, u32 /*ring*/, std::initializer_list<s64> /*values*/) {}
+  /// The same of the task's own memory.
+  virtual void touched(uptr, u64 /*bytes*/, bool /*write*/) {}
+  /// The run breaks the invariant `check`; else as fail().
+  virtual void violation(const char* /*check*/, const char* where, const char* what) { fail(where, what); }
   /// The task's step `number` (from 1) is next: where a fault that kills it strikes.
   virtual void before_step(u64 number) = 0;
   /// The run fails: `what` went wrong at `where`. The task goes no further.

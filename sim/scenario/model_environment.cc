@@ -68,7 +68,15 @@ void ModelEnvironment::store_as(uptr at, u64 value, StoreOrder order, const char
   app_.store_plain<T>(at, static_cast<T>(value));
 }
 
+/// Tells checkers if `at` is some ring's sq.flags.
+void ModelEnvironment::look_at_flags(uptr at) {
+  if (run_.shared == nullptr || !kernel::kernel().trace.enabled()) return;
+  for (u32 i = 0; i < run_.plan.rings.size(); ++i)
+    if (run_.shared->rings[i].up && run_.shared->rings[i].ring.sq.kflags == at) note(kernel::EventKind::sq_flags_read, i, {});
+}
+
 u64 ModelEnvironment::load(uptr at, unsigned size, LoadOrder order, const char* barrier) {
+  if (size == sizeof(u32)) look_at_flags(at);
   if (size == 8) return load_as<u64>(at, order, barrier);
   if (size == 4) return load_as<u32>(at, order, barrier);
   if (size == 2) return load_as<u16>(at, order, barrier);
@@ -87,6 +95,7 @@ void ModelEnvironment::fence(FenceKind kind, const char* barrier) {
     case FenceKind::none:
       return;
     case FenceKind::full:
+      kernel::kernel().trace(kernel::EventKind::full_barrier);
       return arch::smp_mb(barrier);
     case FenceKind::read:
       return arch::smp_rmb(barrier);
@@ -201,6 +210,21 @@ void ModelEnvironment::cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u3
 
 void ModelEnvironment::sq_published(u32 ring, u32 old_tail, u32 tail) {
   kernel::kernel().trace(kernel::EventKind::sq_published, run_.observer.ring_number(ring), old_tail, tail);
+}
+
+void ModelEnvironment::note(kernel::EventKind kind, u32 ring, std::initializer_list<s64> values) {
+  s64 all[5] = {};
+  std::copy_n(values.begin(), std::min<std::size_t>(values.size(), std::size(all)), all);
+  kernel::kernel().trace(kind, run_.observer.ring_number(ring), all[0], all[1], all[2], all[3], all[4]);
+}
+
+void ModelEnvironment::touched(uptr at, u64 bytes, bool write) {
+  kernel::kernel().trace(kernel::EventKind::buffer_touched, at, bytes, write ? 1 : 0);
+}
+
+void ModelEnvironment::violation(const char* check, const char* where, const char* what) {
+  if (run_.explored) return run_.fail_explored(check, what);
+  run_.violate(check, std::string(where) + ": " + what);
 }
 
 void ModelEnvironment::fail(const char* where, const char* what) {

@@ -40,6 +40,9 @@ class ModelEnvironment final : public Environment {
   void naming_ring(u32 index) override;
   void cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u32 flags) override;
   void sq_published(u32 ring, u32 old_tail, u32 tail) override;
+  void note(kernel::EventKind kind, u32 ring, std::initializer_list<s64> values) override;
+  void touched(uptr at, u64 bytes, bool write) override;
+  void violation(const char* check, const char* where, const char* what) override;
   void fail(const char* where, const char* what) override;
   void before_step(u64 number) override;
 
@@ -48,6 +51,7 @@ class ModelEnvironment final : public Environment {
   static void wait(kernel::completion& completion);
 
  private:
+  void look_at_flags(uptr at);
   template <class T>
   u64 load_as(uptr at, LoadOrder order, const char* barrier);
   template <class T>

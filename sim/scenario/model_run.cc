@@ -79,6 +79,11 @@ void ModelRun::fail(const std::string& what) {
   failures.push_back(what);
 }
 
+void ModelRun::violate(const std::string& check, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  violations.emplace(check, what);
+}
+
 void ModelRun::fail_explored(const char* where, const char* what) noexcept {
   arch::machine().report(what, true, {where, kernel::current()->name, 0});
 }

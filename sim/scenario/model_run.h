@@ -48,6 +48,8 @@ class ModelRun {
   [[nodiscard]] std::vector<arch::Task*> awaited() const;
 
   void fail(const std::string& what);
+  /// The first violation of each check counts.
+  void violate(const std::string& check, const std::string& what);
   /// In an execution that is explored: the run is over, `what` went wrong at `where`.
   void fail_explored(const char* where, const char* what) noexcept;
 
@@ -58,6 +60,7 @@ class ModelRun {
   std::vector<int> descriptors;  ///< by Plan::files, the same in every process
   std::vector<u64> sizes;
   std::vector<std::string> failures;
+  std::map<std::string, std::string> violations;
   u64 start = 0;     ///< clock when the tasks start
   u64 last_end = 0;  ///< since then, when the last came to the end of its steps
   std::atomic<bool> aborted{false};

@@ -178,6 +178,8 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
   }
   if (vectored(request.op)) write_iovecs(*slot, request.size.count, request.iovecs);
 
+  const u32 next = ring.sq.sqe_tail & ring.sq.ring_mask;
+  app_.note(kernel::EventKind::sqe_written, ring_index, {next, next, next});
   const auto sqe = ring.get_sqe();
   const auto size = static_cast<unsigned>(request.size.count);
   switch (request.op) {
@@ -238,6 +240,10 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
     slot->user_data = first_user_data + shared_.next_user_data++;
   }
   sqe.set_data64(slot->user_data);
+  if (transfers)
+    app_.note(
+        kernel::EventKind::buffer_lent, ring_index,
+        {static_cast<s64>(slot->user_data), static_cast<s64>(slot->at), static_cast<s64>(slot->size), reads(request.op) ? 1 : 0});
   in_flight(*slot);
   return Prepared::done;
 }
@@ -251,8 +257,8 @@ bool StepRunner::compare_pattern(uptr at, u64 bytes, u64 offset, u32 seed) {
     app_.peek(chunk, at + done, part);
     for (u64 j = 0; j < part; ++j)
       if (chunk[j] != pattern_byte(offset + done + j, seed))
-        return fail("wrong data: byte {} of the file is 0x{:02x}, expected 0x{:02x}", offset + done + j, unsigned{chunk[j]},
-                    unsigned{pattern_byte(offset + done + j, seed)});
+        return wrong_data("wrong data: byte {} of the file is 0x{:02x}, expected 0x{:02x}", offset + done + j, unsigned{chunk[j]},
+                          unsigned{pattern_byte(offset + done + j, seed)});
   }
   return true;
 }
@@ -267,7 +273,7 @@ bool StepRunner::verify(const RequestSlot& slot, s32 res) {
     app_.peek(chunk, slot.at + done, part);
     for (u64 j = 0; j < part; ++j)
       if (chunk[j] != 0)
-        return fail("wrong data: byte {} of the file is 0x{:02x}, expected 0", slot.offset + done + j, unsigned{chunk[j]});
+        return wrong_data("wrong data: byte {} of the file is 0x{:02x}, expected 0", slot.offset + done + j, unsigned{chunk[j]});
   }
   return true;
 }

@@ -379,12 +379,14 @@ bool StepRunner::act(const SqeStep& step) {
     sqe.op_flags = static_cast<u32>(number(step.rw_flags));
     sqe.user_data = static_cast<u64>(number(step.user_data));
     sqe.buf_index = static_cast<u16>(number(step.buf_index));
-    app_.write_sqe(at, sqe);
     const u32 entry = step.index ? static_cast<u32>(value(*step.index)) : slot & ring.sq.ring_mask;
+    app_.note(kernel::EventKind::sqe_written, index, {slot & ring.sq.ring_mask, slot & ring.sq.ring_mask, entry});
+    app_.write_sqe(at, sqe);
     if (ring.sq.array != 0)
       app_.store(ring.sq.array + u64{slot & ring.sq.ring_mask} * sizeof(u32), sizeof(u32), entry, StoreOrder::plain, nullptr);
     return true;
   }
+  app_.note(kernel::EventKind::sqe_written, index, {slot & ring.sq.ring_mask, -1});
   const auto put = [&](bool given, std::size_t offset, unsigned size, s64 what) {
     if (given) app_.store(at + offset, size, static_cast<u64>(what), StoreOrder::plain, nullptr);
   };
@@ -438,6 +440,8 @@ bool StepRunner::act(const AdvanceStep& step) {
     // The library's own copies follow, so that high and low steps can be mixed.
     shared_.rings[index].ring.sq.sqe_head = shared_.rings[index].ring.sq.sqe_tail = next;
     app_.sq_published(index, old, next);
+  } else if (step.word == Word::cq_head) {
+    app_.note(kernel::EventKind::cq_head, index, {old, next});
   }
   app_.store(at, sizeof(u32), next, step.order, "step.advance");
   return true;

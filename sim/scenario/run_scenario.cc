@@ -247,6 +247,7 @@ class ScenarioRun {
     outcome_.violations = observer_.violations();
     if (hung_) outcome_.violations.erase("no-leak");  // nothing was over yet
     outcome_.violations.merge(violations_);
+    outcome_.violations.merge(run.violations);
     outcome_.content = [this](const std::string& file, u64 offset, u64 bytes) {
       const std::vector<u8>& all = contents_[file];
       const u64 from = std::min<u64>(offset, all.size());
@@ -258,6 +259,8 @@ class ScenarioRun {
       outcome_.watched.emplace_back(checker->name());
       if (!checker->asked()) outcome_.unasked.emplace_back(checker->name());
     }
+    outcome_.watched.emplace_back("data");
+    outcome_.unasked.emplace_back("data");
     if (options_.engine == Engine::timed) outcome_.watched.push_back("no-deadlock");
   }
 

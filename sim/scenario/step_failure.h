@@ -9,6 +9,14 @@
 namespace uringsim::sim {
 
 template <class... Arguments>
+bool StepRunner::wrong_data(const char* format, const Arguments&... arguments) {
+  char text[256];
+  *fmt::format_to_n(text, sizeof text - 1, fmt::runtime(format), arguments...).out = 0;
+  app_.violation("data", where_, text);
+  return false;
+}
+
+template <class... Arguments>
 bool StepRunner::fail(const char* format, const Arguments&... arguments) {
   char text[256];
   const auto end = fmt::format_to_n(text, sizeof text - 1, fmt::runtime(format), arguments...);

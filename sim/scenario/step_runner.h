@@ -124,6 +124,9 @@ class StepRunner {
   bool expect(s64 got, const std::optional<Expression>& wanted, const char* call);
   /// Reports a failure at the current step; returns false.
   bool fail(const char* what);
+  /// As fail(), of the check "data".
+  template <class... Arguments>
+  bool wrong_data(const char* format, const Arguments&... arguments);
   template <class... Arguments>
   bool fail(const char* format, const Arguments&... arguments);
   /// Private anonymous memory; 0 and a failure if there is none.

@@ -37,6 +37,12 @@ constexpr std::array checks{
     CheckWord{"ring-words",
               "heads and tails move forward only, never past what there is, and never further apart than the ring is long"},
     CheckWord{"data", "what is read is what was written, byte for byte"},
+    CheckWord{"iopoll-progress", "who polls for completions comes back when there are some"},
+    CheckWord{"sqe-stable", "the application writes no SQE between its publication and its consumption (asked for by name)"},
+    CheckWord{"buffer-stable", "the application leaves a request's buffer alone until its CQE (asked for by name)"},
+    CheckWord{"user-data-unique", "no two requests in flight on a ring bear the same user_data (asked for by name)"},
+    CheckWord{"need-wakeup-barrier",
+              "a full barrier stands between the store of the SQ tail and the look at NEED_WAKEUP (asked for by name)"},
 };
 
 }  // namespace

@@ -166,6 +166,62 @@ TEST(RingWords, FindsACqHeadBeyondTheTailAndAnSqThatIsTooFull) {
   EXPECT_NE(full.found().find("there are 4 entries"), std::string::npos) << full.found();
 }
 
+TEST(SqeStable, FindsAWriteBetweenPublicationAndConsumption) {
+  Stream stream(check_sqe_stable());
+  stream(EventKind::io_uring_create, {1, 3, 4, 8, 0})(EventKind::sqe_written, {1, 0, 0, 0})(EventKind::sq_published, {1, 0, 1});
+  stream(EventKind::sqe_written, {1, 1, 1, 1});  // another one
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::sqe_written, {1, 0, 0, 0});
+  EXPECT_NE(stream.found().find("writes SQE 0, entry 0"), std::string::npos) << stream.found();
+}
+
+TEST(SqeStable, AcceptsAWriteOnceTheHeadHasPassed) {
+  Stream stream(check_sqe_stable());
+  stream(EventKind::io_uring_create, {1, 3, 4, 8, 0})(EventKind::sqe_written, {1, 2, 0, 2})(EventKind::sq_published, {1, 0, 1});
+  stream(EventKind::sqe_written, {1, 0, 1, 0});  // entry 0 is SQE 2
+  stream(EventKind::sq_head, {1, 1})(EventKind::sqe_written, {1, 2, 2, 2});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(BufferStable, FindsABufferThatIsGivenTwiceOrWritten) {
+  Stream twice(check_buffer_stable());
+  twice(EventKind::buffer_lent, {1, 5, 0x1000, 4096, 1})(EventKind::buffer_lent, {1, 6, 0x2000, 4096, 1});
+  EXPECT_EQ(twice.found(), "");
+  twice(EventKind::buffer_lent, {1, 7, 0x1800, 16, 0});
+  EXPECT_NE(twice.found().find("0x7 overlaps that of user_data 0x5"), std::string::npos) << twice.found();
+  Stream written(check_buffer_stable());
+  written(EventKind::buffer_lent, {1, 5, 0x1000, 4096, 0})(EventKind::buffer_touched, {0x1000, 8, 0});
+  EXPECT_EQ(written.found(), "");
+  written(EventKind::buffer_touched, {0x1000, 8, 1});
+  EXPECT_NE(written.found().find("the application writes"), std::string::npos) << written.found();
+}
+
+TEST(BufferStable, ACompletionGivesTheBufferBack) {
+  Stream stream(check_buffer_stable());
+  stream(EventKind::buffer_lent, {1, 5, 0x1000, 4096, 1})(EventKind::io_uring_complete, {1, 5, 4096, 1});
+  stream(EventKind::buffer_lent, {1, 6, 0x1000, 4096, 1})(EventKind::buffer_touched, {0x3000, 8, 1});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(UserDataUnique, FindsOneThatIsUsedAgainBeforeItsCqe) {
+  Stream stream(check_user_data_unique());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::io_uring_complete, {1, 5, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 5, 0, 0})(EventKind::sqe_consumed, {2, 0, 0, 5, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::sqe_consumed, {1, 2, 2, 5, 0, 0});
+  EXPECT_NE(stream.found().find("0x5"), std::string::npos);
+}
+
+TEST(NeedWakeupBarrier, FindsALookAtTheFlagsWithoutABarrier) {
+  Stream stream(check_need_wakeup_barrier());
+  stream(EventKind::sq_published, {1, 0, 1})(EventKind::full_barrier, {})(EventKind::sq_flags_read, {1, 0});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::sq_published, {1, 1, 2})(EventKind::sq_flags_read, {2, 0});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::sq_flags_read, {1, 0});
+  EXPECT_NE(stream.found().find("on ring 1 there is none"), std::string::npos);
+}
+
 TEST(Checker, GoesOnFromWhatItHadSeenBeforeKeep) {
   Stream stream(check_exactly_once());
   stream(EventKind::sqe_consumed, {1, 0, 0, 5});
