@@ -27,7 +27,7 @@ Checkpoint Checkpoint::read(const std::string& path, const std::string& identity
     checkpoint.seconds = file.at("seconds").get<double>();
     checkpoint.position = file.at("position").get<std::vector<u32>>();
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
+    throw std::runtime_error(fmt::format("{}: is no checkpoint of explore ({})", path, error.what()));
   }
   return checkpoint;
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <set>
 
 #include "sim/explore/checkpoint.h"
 #include "sim/explore/dfs.h"
@@ -106,6 +107,7 @@ class Sampling {
     const bool stopped = loop(start);
     result_.seconds = seconds_since(start) + checkpoint.seconds;
     result_.exhaustive = strategy_->exhausted() && result_.cut == 0 && machine_->exact() && (dfs_ == nullptr || !dfs_->bounded());
+    if (!result_.exhaustive && !result_.found) result_.share = strategy_->share();
     if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
     if (stopped && !options_.checkpoint.empty() && !result_.found) save();
     if (result_.found) take_finding(result_, *machine_, program_, options_);
@@ -233,10 +235,11 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
     before = checkpoint.seconds;
   }
   const auto start = Clock::now();
-  if (options.progress)
-    search.progress = [&](const dpor::Progress& progress) {
-      return options.progress({progress.complete, seconds_since(start), progress.share, progress.depth});
-    };
+  double covered = -1;
+  search.progress = [&](const dpor::Progress& progress) {
+    covered = progress.share;
+    return !options.progress || options.progress({progress.complete, seconds_since(start), progress.share, progress.depth});
+  };
   dpor::Result found = dpor::explore(program, search);
   ExploreResult result;
   result.executions = found.complete;
@@ -247,6 +250,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   result.violation = std::move(found.violation);
   result.error = std::move(found.error);
   result.seconds = seconds_since(start) + before;
+  if (!result.exhaustive && !result.found) result.share = covered;
   if (!options.checkpoint.empty() && !result.found && !result.exhaustive && result.error.empty())
     save_dpor(found, result.seconds, program, options);
   if (!result.found) return result;
@@ -320,6 +324,21 @@ ExploreResult explore_here(Program& program, const ExploreOptions& options, cons
 
 ExploreResult explore(Program& program, const ExploreOptions& options) {
   return options.jobs > 1 ? sim::explore_in_jobs(program, options) : sim::detail::explore_here(program, options);
+}
+
+std::vector<std::string> barriers_met(Program& program, const ExploreOptions& options, u64 executions) {
+  const auto machine = make_machine(machine_options(options));
+  machine->set_up(program);
+  RandomStrategy random(options.seed);
+  std::set<std::string> names;
+  Schedule schedule;
+  for (u64 i = 0; i < executions; i++) {
+    random.begin();
+    machine->record(random, schedule);
+    for (const Step& step : schedule.steps)
+      if (step.barrier != nullptr) names.insert(step.barrier);
+  }
+  return {names.begin(), names.end()};
 }
 
 ReplayResult replay(Program& program, const Repro& repro) {

@@ -64,6 +64,7 @@ struct ExploreResult {
   u64 blocked = 0;          ///< cut by assume(), or ended in a polling loop
   u64 cut = 0;              ///< outgrew max_points
   double seconds = 0;
+  double share = -1;     ///< of the tree, a rough estimate, where the search stopped before its end; negative if unknown
   u64 found_at = 0;      ///< the violation was met in this execution, counted from 1
   double guarantee = 0;  ///< pct: probability of one execution to hit a bug of the given depth; 0 for others
   sim::Violation violation;
@@ -77,6 +78,9 @@ struct ExploreResult {
 
 /// Explores `program`. Deterministic but for time budgets and, with several jobs, for which of several violations comes first.
 ExploreResult explore(sim::Program& program, const ExploreOptions& options = {});
+
+/// Names of the barriers that some of `executions` random executions come to, in the order of the alphabet.
+std::vector<std::string> barriers_met(sim::Program& program, const ExploreOptions& options, u64 executions);
 
 /// What a replay came to.
 struct ReplayResult {

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "sim/explore/replay.h"
@@ -60,6 +62,7 @@ std::string pack(const ExploreResult& result) {
   file["cut"] = result.cut;
   file["found_at"] = result.found_at;
   file["guarantee"] = result.guarantee;
+  file["share"] = result.share;
   file["check"] = result.violation.check;
   file["text"] = result.violation.text;
   file["cost"] = {result.cost.preemptions, result.cost.reorderings, result.cost.lines};
@@ -79,6 +82,7 @@ ExploreResult unpack(const std::string& text) {
   result.cut = file.at("cut").get<u64>();
   result.found_at = file.at("found_at").get<u64>();
   result.guarantee = file.at("guarantee").get<double>();
+  result.share = file.at("share").get<double>();
   result.violation = {file.at("check").get<std::string>(), file.at("text").get<std::string>()};
   result.cost = {file.at("cost")[0].get<u32>(), file.at("cost")[1].get<u32>(), file.at("cost")[2].get<u32>()};
   result.story = file.at("story").get<std::string>();
@@ -173,6 +177,7 @@ ExploreResult add_up(const std::vector<Job>& jobs) {
     all.cut += part.cut;
     all.exhaustive &= part.exhaustive;
     all.guarantee = std::max(all.guarantee, part.guarantee);
+    all.share = std::max(all.share, part.share);  // each walks past what the others have done
     if (all.error.empty()) all.error = part.error;
     if (!part.found || (all.found && !(part.cost < all.cost))) continue;
     all.found = true;
@@ -211,6 +216,7 @@ ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
     }
     jobs[i].pid = fork();
     if (jobs[i].pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read what it finds
       for (unsigned before = 0; before < i; before++) close(jobs[before].fd);
       close(ends[0]);
       child(program, options, i, shared, ends[1]);

@@ -77,7 +77,7 @@ Repro Repro::from_json(const std::string& text) {
       repro.schedule.steps.push_back(step);
     }
   } catch (const nlohmann::json::exception& error) {
-    throw ReproError(error.what());
+    throw ReproError(fmt::format("is no repro of explore ({})", error.what()));
   } catch (const std::logic_error& error) {
     throw ReproError(fmt::format("/trace_hash: not a hexadecimal number ({})", error.what()));
   }

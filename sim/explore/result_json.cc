@@ -34,38 +34,55 @@ std::string to_json(const ExploreResult& result, const ExploreOptions& options, 
     file["reorderings"] = result.cost.reorderings;
     file["story"] = result.story;
   }
+  if (result.share >= 0) file["share"] = result.share;
   if (result.guarantee > 0) file["guarantee"] = result.guarantee;
   file["shard"] = options.shard;
   file["shards"] = options.shards;
   return file.dump(2);
 }
 
+namespace {
+
+/// Throws std::invalid_argument unless `text` is what to_json() wrote.
+Json result_of(const std::string& text) {
+  const Json part = Json::parse(text, nullptr, false);
+  if (part.is_discarded() || !part.is_object()) throw std::invalid_argument("is no result of explore --json");
+  for (const char* key : {"scenario", "kernel", "memory", "strategy", "verdict", "exhaustive", "executions", "blocked", "cut",
+                          "seconds", "steps", "shard", "shards"})
+    if (!part.contains(key)) throw std::invalid_argument(fmt::format("/{}: is missing in a result of explore --json", key));
+  return part;
+}
+
+/// Adds one part to the sum of those before.
+void add(Json& all, const Json& part) {
+  for (const char* key : {"scenario", "kernel", "memory", "strategy", "shards"})
+    if (part.at(key) != all.at(key)) throw std::invalid_argument(fmt::format("/{}: the parts are of different searches", key));
+  for (const char* key : {"executions", "blocked", "cut"}) all[key] = all[key].get<u64>() + part.at(key).get<u64>();
+  all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
+  all["exhaustive"] = all["exhaustive"].get<bool>() && part.at("exhaustive").get<bool>();
+  all.erase("share");
+  const bool simpler = part.at("verdict") == "violation" &&
+                       (all.at("verdict") == "clean" || part.at("steps").get<unsigned>() < all.at("steps").get<unsigned>());
+  if (!simpler) return;
+  const std::set<std::string> sums = {"executions", "blocked", "cut", "seconds", "exhaustive", "share"};
+  for (const auto& [key, value] : part.items())
+    if (!sums.contains(key)) all[key] = value;
+}
+
+}  // namespace
+
 std::string merge_json(const std::vector<std::string>& results) {
   if (results.empty()) throw std::invalid_argument("there is nothing to merge");
   Json all;
   std::set<unsigned> shards;
   for (const std::string& text : results) {
-    const Json part = Json::parse(text);
-    if (all.is_null()) {
+    const Json part = result_of(text);
+    if (all.is_null())
       all = part;
-    } else {
-      for (const char* key : {"scenario", "kernel", "memory", "strategy", "shards"})
-        if (part.at(key) != all.at(key))
-          throw std::invalid_argument(fmt::format("/{}: the parts are of different searches", key));
-      all["executions"] = all["executions"].get<u64>() + part.at("executions").get<u64>();
-      all["blocked"] = all["blocked"].get<u64>() + part.at("blocked").get<u64>();
-      all["cut"] = all["cut"].get<u64>() + part.at("cut").get<u64>();
-      all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
-      all["exhaustive"] = all["exhaustive"].get<bool>() && part.at("exhaustive").get<bool>();
-      const bool simpler = part.at("verdict") == "violation" &&
-                           (all.at("verdict") == "clean" || part.at("steps").get<unsigned>() < all.at("steps").get<unsigned>());
-      if (simpler)
-        for (const auto& [key, value] : part.items())
-          if (key != "executions" && key != "blocked" && key != "cut" && key != "seconds" && key != "exhaustive")
-            all[key] = value;
-    }
+    else
+      add(all, part);
     if (!shards.insert(part.at("shard").get<unsigned>()).second)
-      throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>()));
+      throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>() + 1));
   }
   const unsigned wanted = all.at("shards").get<unsigned>();
   if (shards.size() != wanted) all["exhaustive"] = false;

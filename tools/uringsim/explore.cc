@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // uringsim explore: searches the schedules of scenarios, and tells what breaks as a story.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -56,6 +58,12 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+/// As many digits as mean something.
+std::string percent(double share) {
+  const double value = share * 100;
+  return value >= 10 ? fmt::format("{:.0f} %", value) : fmt::format("{:.2g} %", value);
+}
+
 /// Executions, rate, depth and estimated share of the tree, while a search runs.
 class SearchProgress {
  public:
@@ -73,7 +81,7 @@ class SearchProgress {
     shown_ = true;
     std::string line = fmt::format("\r\033[K{}: {} executions, {:.0f}/s, depth {}", what_, progress.executions,
                                    static_cast<double>(progress.executions) / progress.seconds, progress.depth);
-    if (progress.share >= 0) line += fmt::format(", about {:.2g} % of the tree", progress.share * 100);
+    if (progress.share >= 0) line += fmt::format(", about {} of the tree", percent(progress.share));
     std::fputs(line.c_str(), stderr);
     std::fflush(stderr);
     return true;
@@ -84,6 +92,11 @@ class SearchProgress {
   std::string what_;
   bool shown_ = false;
 };
+
+/// CLI11 turns -1 into a large number where none below zero exists.
+std::string not_negative(const std::string& text) {
+  return text.starts_with('-') ? fmt::format("a number from 0 on is expected, not {}", text) : std::string();
+}
 
 class Explore : public Command {
  public:
@@ -104,11 +117,11 @@ class Explore : public Command {
     app.add_option("--kernel", kernels_, "profiles, by comma, instead of the scenario's own");
     app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE: changes the scenario; bugs=[] turns switches off")
         ->allow_extra_args(false);
-    app.add_option("--preemptions", preemptions_, "dfs: at most so many in an execution");
-    app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need")->capture_default_str();
-    app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions (100000)");
-    app.add_option("--jobs", jobs_, "processes")->capture_default_str();
-    app.add_option("--seed", seed_, "of pct and random")->capture_default_str();
+    app.add_option("--preemptions", preemptions_, "dfs: at most so many in an execution")->check(not_negative);
+    app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need (3)")->check(not_negative);
+    app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions; pct and random: 100000 unless given");
+    app.add_option("--jobs", jobs_, "processes")->capture_default_str()->check(not_negative);
+    app.add_option("--seed", seed_, "of pct and random")->capture_default_str()->check(not_negative);
     app.add_option("--without", without_, "leave out the barrier of this name")->allow_extra_args(false);
     app.add_option("--checkpoint", checkpoint_,
                    "go on from this file if it is there; written when the search stops before its end");
@@ -130,6 +143,8 @@ class Explore : public Command {
         programs.push_back(std::make_unique<sim::ScenarioProgram>(sim::load_scenario(file, sets_), kernel));
     if (programs.size() > 1 && (!repro_.empty() || !checkpoint_.empty()))
       throw sim::InputError("explore: --repro and --checkpoint name one file: explore one scenario under one kernel");
+    check_repro_folder();
+    for (const auto& program : programs) check_barriers(*program, options);
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     bool found = false, exhaustive = true;
     for (const auto& program : programs) {
@@ -145,12 +160,12 @@ class Explore : public Command {
             fmt::format("{}: cannot be explored by {}: {}", program->scenario().file, to_string(options.strategy), result.error));
       found = found || result.found;
       exhaustive = exhaustive && result.exhaustive;
-      const std::string written = write_repro(result);
-      const std::string json = to_json(result, one, program->name(), program->kernel(), written);
+      const std::string repro = result.found && !result.repro.schedule.steps.empty() ? repro_ : std::string();
       if (json_)
-        all.push_back(nlohmann::ordered_json::parse(json));
+        all.push_back(nlohmann::ordered_json::parse(to_json(result, one, program->name(), program->kernel(), repro)));
       else
-        tell(terminal, result, one, *program, written);
+        tell(terminal, result, one, *program, repro);
+      if (!repro.empty()) write_repro(result);
     }
     if (json_) terminal.print(programs.size() == 1 && all.size() == 1 ? all[0].dump(2) : all.dump(2));
     return found ? exit_bad : exhaustive ? exit_good : exit_incomplete;
@@ -165,7 +180,12 @@ class Explore : public Command {
     options.memory = one_of<sim::Memory>("--memory", memory_,
                                          {{"sc", sim::Memory::sc}, {"tso", sim::Memory::tso}, {"weak", sim::Memory::weak}});
     options.seed = seed_;
-    options.depth = depth_;
+    if (depth_) {
+      if (options.strategy != Search::pct)
+        throw sim::InputError("explore: --depth is of --strategy pct; the others have no such number");
+      if (*depth_ < 1 || *depth_ > 100) throw sim::InputError("explore: --depth takes 1 to 100");
+      options.depth = *depth_;
+    }
     options.left_out = without_;
     options.checkpoint = checkpoint_;
     options.minimise_executions = 60'000;  // a second or two
@@ -178,6 +198,8 @@ class Explore : public Command {
     options.jobs = jobs_;
     if (jobs_ > 1 && !checkpoint_.empty())
       throw sim::InputError("explore: --checkpoint works with one job; --shard splits a search");
+    const bool samples = options.strategy == Search::pct || options.strategy == Search::random;
+    if (budget_.empty() && samples) options.executions = 100'000;
     if (!budget_.empty()) {
       if (const auto count = whole_number(budget_)) {
         options.executions = *count;
@@ -225,14 +247,31 @@ class Explore : public Command {
     return sum["exhaustive"].get<bool>() ? exit_good : exit_incomplete;
   }
 
-  /// The path, or empty if there was nothing to write.
-  std::string write_repro(const ExploreResult& result) const {
-    if (!result.found || repro_.empty()) return {};
+  /// Before a long search, not after it.
+  void check_repro_folder() const {
+    if (repro_.empty()) return;
+    const std::filesystem::path folder = std::filesystem::path(repro_).parent_path();
+    if (std::filesystem::is_directory(repro_) || access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
+      throw sim::InputError(fmt::format("{}: cannot be written", repro_));
+  }
+
+  /// A barrier that no execution comes to cannot be left out: most likely it is misspelt.
+  static void check_barriers(sim::ScenarioProgram& program, const ExploreOptions& options) {
+    if (options.left_out.empty()) return;
+    ExploreOptions whole = options;
+    whole.left_out.clear();
+    const std::vector<std::string> met = barriers_met(program, whole, 2'000);
+    for (const std::string& barrier : options.left_out)
+      if (std::find(met.begin(), met.end(), barrier) == met.end())
+        throw sim::InputError(fmt::format("explore: --without {}: {} comes to no such barrier; {}", sim::in_quotes(barrier),
+                                          program.name(), sim::name_hint(barrier, {met.begin(), met.end()})));
+  }
+
+  void write_repro(const ExploreResult& result) const {
     std::ofstream out(repro_);
     out << result.repro.to_json();
     out.close();
     if (!out) throw sim::InputError(fmt::format("{}: cannot be written", repro_));
-    return repro_;
   }
 
   static void tell(const Terminal& terminal, const ExploreResult& result, const ExploreOptions& options,
@@ -241,15 +280,18 @@ class Explore : public Command {
                                            program.kernel(), to_string(options.strategy));
     if (result.found) {
       terminal.print(result.story);
-      terminal.print(fmt::format("{}: {} in execution {}, after {:.3f} s; {} lines, {} preemptions, {} reorderings", search,
-                                 terminal.styled("bad", "violation"), result.found_at, result.seconds, result.cost.lines,
-                                 result.cost.preemptions, result.cost.reorderings));
+      terminal.print(fmt::format("{}: {} in execution {}, after {:.3f} s", search, terminal.styled("bad", "violation"),
+                                 result.found_at, result.seconds));
       if (!repro.empty()) terminal.print(fmt::format("uringsim replay {}", repro));
     } else {
       terminal.print(fmt::format(
           "{}: {}, {} executions ({} blocked) in {:.3f} s", search,
           result.exhaustive ? terminal.styled("good", "clean, every execution covered") : "nothing found, not exhaustive",
           result.executions, result.blocked, result.seconds));
+      if (result.share >= 1 && options.preemptions != ~u32{0})
+        terminal.print(fmt::format("every execution with at most {} preemptions was run", options.preemptions));
+      else if (result.share >= 0)
+        terminal.print(fmt::format("about {} of the tree", percent(result.share)));
       if (result.cut != 0) terminal.print(fmt::format("{} executions were cut: they outgrew the limit of one", result.cut));
       if (result.guarantee > 0)
         terminal.print(
@@ -278,7 +320,7 @@ class Explore : public Command {
   std::string kernels_;
   std::vector<std::string> sets_;
   std::optional<u32> preemptions_;
-  u32 depth_ = 3;
+  std::optional<u32> depth_;
   std::string budget_;
   unsigned jobs_ = 1;
   u64 seed_ = 1;
