@@ -68,8 +68,9 @@ struct ExploreResult {
   u64 found_at = 0;      ///< the violation was met in this execution, counted from 1
   double guarantee = 0;  ///< pct: probability of one execution to hit a bug of the given depth; 0 for others
   sim::Violation violation;
-  sim::Cost cost;     ///< of the minimised schedule; cost.lines is `steps` of the JSON output
-  std::string story;  ///< for people
+  sim::Cost cost;           ///< of the minimised schedule; cost.lines is `steps` of the JSON output
+  std::string story;        ///< for people
+  std::string unconfirmed;  ///< not empty: dpor stopped at this, but no schedule shows it; nothing is found, nor excluded
   sim::Repro repro;
   std::string error;  ///< not empty: the program cannot be explored, and why
 

@@ -68,6 +68,7 @@ std::string pack(const ExploreResult& result) {
   file["cost"] = {result.cost.preemptions, result.cost.reorderings, result.cost.lines};
   file["story"] = result.story;
   file["error"] = result.error;
+  file["unconfirmed"] = result.unconfirmed;
   if (result.found) file["repro"] = result.repro.to_json();
   return file.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -87,6 +88,7 @@ ExploreResult unpack(const std::string& text) {
   result.cost = {file.at("cost")[0].get<u32>(), file.at("cost")[1].get<u32>(), file.at("cost")[2].get<u32>()};
   result.story = file.at("story").get<std::string>();
   result.error = file.at("error").get<std::string>();
+  result.unconfirmed = file.at("unconfirmed").get<std::string>();
   if (result.found) result.repro = Repro::from_json(file.at("repro").get<std::string>());
   return result;
 }
@@ -179,6 +181,7 @@ ExploreResult add_up(const std::vector<Job>& jobs) {
     all.guarantee = std::max(all.guarantee, part.guarantee);
     all.share = std::max(all.share, part.share);  // each walks past what the others have done
     if (all.error.empty()) all.error = part.error;
+    if (all.unconfirmed.empty()) all.unconfirmed = part.unconfirmed;
     if (!part.found || (all.found && !(part.cost < all.cost))) continue;
     all.found = true;
     all.found_at = part.found_at;

@@ -34,6 +34,7 @@ std::string to_json(const ExploreResult& result, const ExploreOptions& options, 
     file["reorderings"] = result.cost.reorderings;
     file["story"] = result.story;
   }
+  if (!result.unconfirmed.empty()) file["unconfirmed"] = result.unconfirmed;
   if (result.share >= 0) file["share"] = result.share;
   if (result.guarantee > 0) file["guarantee"] = result.guarantee;
   file["shard"] = options.shard;

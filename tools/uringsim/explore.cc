@@ -148,7 +148,7 @@ class Explore : public Command {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     bool found = false, exhaustive = true;
     for (const auto& program : programs) {
-      if (terminal.stop_signal() != 0) break;
+      if (terminal.stop_signal() != 0 && program != programs.front()) break;  // the first tells what it covered, if only nothing
       ExploreOptions one = options;
       one.profile = program->kernel();
       one.scenario = program->scenario().text;
@@ -292,6 +292,10 @@ class Explore : public Command {
         terminal.print(fmt::format("every execution with at most {} preemptions was run", options.preemptions));
       else if (result.share >= 0)
         terminal.print(fmt::format("about {} of the tree", percent(result.share)));
+      if (!result.unconfirmed.empty())
+        terminal.print(
+            fmt::format("dpor stopped at what no schedule shows, and does not go on: {}\nsearch with --strategy pct or dfs",
+                        result.unconfirmed));
       if (result.cut != 0) terminal.print(fmt::format("{} executions were cut: they outgrew the limit of one", result.cut));
       if (result.guarantee > 0)
         terminal.print(
