@@ -22,7 +22,7 @@ class SignalWatch {
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
-  /// The signal that came, or 0. A second one ends the process at once.
+  /// The signal that came, or 0. A second one, unless it comes with the first, ends the process at once.
   [[nodiscard]] int signal() const noexcept { return signal_.load(std::memory_order_relaxed); }
   /// Becomes non-zero with it: what machines look at.
   [[nodiscard]] const volatile std::sig_atomic_t* flag() const noexcept { return &flag_; }
