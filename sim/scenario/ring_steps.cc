@@ -511,7 +511,7 @@ bool StepRunner::act(const ScribbleStep& step) {
   if (offset >= bytes || step.size.count > bytes - offset)
     return fail("scribbles over bytes {} to {} of an area of {}", offset, offset + step.size.count, bytes);
   for (u64 i = 0; i < step.size.count; ++i)
-    app_.store(base + offset + i, 1, step.value ? static_cast<u64>(value(*step.value)) : app_.random(), StoreOrder::plain,
+    app_.store(base + offset + i, 1, step.value ? static_cast<u64>(value(*step.value)) : app_.random(), StoreOrder::relaxed,
                nullptr);
   return true;
 }

@@ -260,7 +260,9 @@ std::string ScenarioProgram::word_name(const void* at) const {
 const SearchExpectation* ScenarioProgram::expected(uringsim::sim::Memory memory) const noexcept {
   for (const Expectation& expectation : scenario_.expect) {
     const auto* const search = std::get_if<SearchExpectation>(&expectation.what);
+    const auto& kernels = expectation.on.kernels;
     if (search == nullptr) continue;
+    if (!kernels.empty() && std::find(kernels.begin(), kernels.end(), kernel_) == kernels.end()) continue;
     if (search->memory.empty()) return search;
     for (const auto one : search->memory)
       if (static_cast<unsigned>(one) == static_cast<unsigned>(memory)) return search;

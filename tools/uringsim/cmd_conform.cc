@@ -45,7 +45,10 @@ class Conform : public Command {
     app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',');
     app.add_option("--jobs", jobs_, "processes at a time")->check(CLI::Range(1u, 256u))->capture_default_str();
     app.add_option("--explain", explain_, "shows this tape step by step, recorded beside modelled, with the trace");
-    app.add_flag("--coverage", coverage_, "lists what the tapes reach: opcode, flags, result");
+    app.add_flag(
+        "--coverage", coverage_,
+        "lists what the tapes reach: opcode, flags, result; in a build that counts (cmake --preset coverage), the errno returns "
+        "that neither they nor the tests before reached");
     app.add_flag("--json", json_, "results as JSON");
   }
 
@@ -171,9 +174,11 @@ class Conform : public Command {
       terminal.print("errno returns that nothing reaches are told by a build that counts: cmake --preset coverage");
       return;
     }
-    const std::vector<ErrnoLine> lines = unreached_errno_lines();
-    for (const ErrnoLine& line : lines) terminal.print(fmt::format("not reached {}:{}: {}", line.file, line.line, line.text));
-    terminal.print(fmt::format("{} errno returns of kernel_model/ not reached", lines.size()));
+    const ErrnoCoverage coverage = errno_coverage();
+    for (const ErrnoLine& line : coverage.unreached)
+      terminal.print(fmt::format("not reached {}:{}: {}", line.file, line.line, line.text));
+    terminal.print(fmt::format("{} of {} lines of kernel_model/ that give an errno were not reached", coverage.unreached.size(),
+                               coverage.lines));
   }
 
   /// Plays one tape and shows every step with both answers. Returns whether they differ.

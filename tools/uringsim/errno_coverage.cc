@@ -55,15 +55,16 @@ std::string quoted(const fs::path& path) {
 /// How often each line of each source file below kernel_model/ was executed, over all objects that it is part of.
 std::map<std::string, std::map<u32, u64>> line_counts() {
   std::map<std::string, std::map<u32, u64>> counts;
-  const std::string prefix = std::string(URINGSIM_SOURCE_DIR) + "/";
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(URINGSIM_BUILD_DIR)) {
     if (entry.path().extension() != ".gcno" || entry.path().string().find("kernel_model") == std::string::npos) continue;
     const nlohmann::json report =
         nlohmann::json::parse(output_of("gcov --json-format --stdout " + quoted(entry.path()) + " 2>/dev/null"), nullptr, false);
     if (report.is_discarded()) throw std::runtime_error("gcov gave no report for " + entry.path().string());
     for (const nlohmann::json& file : report.value("files", nlohmann::json::array())) {
-      std::string name = file.at("file");
-      if (name.compare(0, prefix.size(), prefix) == 0) name = name.substr(prefix.size());
+      // Named as the compiler was told: from where it was started, often the build directory.
+      const fs::path from = report.value("current_working_directory", std::string(URINGSIM_BUILD_DIR));
+      const fs::path source = (from / file.at("file").get<std::string>()).lexically_normal();
+      const std::string name = source.lexically_relative(fs::path(URINGSIM_SOURCE_DIR).lexically_normal()).string();
       if (name.compare(0, 13, "kernel_model/") != 0) continue;
       for (const nlohmann::json& line : file.at("lines"))
         counts[name][line.at("line_number").get<u32>()] += line.at("count").get<u64>();
@@ -76,21 +77,22 @@ std::map<std::string, std::map<u32, u64>> line_counts() {
 
 bool counts_lines() noexcept { return kCounts; }
 
-std::vector<ErrnoLine> unreached_errno_lines() {
+ErrnoCoverage errno_coverage() {
   static const std::regex gives_errno(R"(-E[A-Z][A-Z0-9]+\b)");
-  std::vector<ErrnoLine> unreached;
+  ErrnoCoverage coverage;
   for (const auto& [name, lines] : line_counts()) {
     std::ifstream source(std::string(URINGSIM_SOURCE_DIR) + "/" + name);
     u32 number = 0;
     for (std::string text; std::getline(source, text);) {
       number++;
       const auto count = lines.find(number);
-      if (count == lines.end() || count->second != 0) continue;
-      const std::string code = text.substr(0, text.find("//"));
-      if (std::regex_search(code, gives_errno)) unreached.push_back({name, number, text.substr(text.find_first_not_of(' '))});
+      if (count == lines.end() || !std::regex_search(text.substr(0, text.find("//")), gives_errno)) continue;
+      coverage.lines++;
+      if (count->second == 0) coverage.unreached.push_back({name, number, text.substr(text.find_first_not_of(' '))});
     }
   }
-  return unreached;
+  if (coverage.lines == 0) throw std::runtime_error("gcov found no counted line of kernel_model/ below " URINGSIM_BUILD_DIR);
+  return coverage;
 }
 
 }  // namespace uringsim::tools

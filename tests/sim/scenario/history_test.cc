@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The hazards of the 2019 series, each under both releases that had them or had just mended them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "sim/explore/explore.h"
+#include "sim/scenario/load.h"
+#include "sim/scenario/run_scenario.h"
+#include "sim/scenario/scenario_program.h"
+
+namespace uringsim::sim {
+namespace {
+
+std::vector<std::string> history() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(URINGSIM_SOURCE_DIR "/scenarios/history"))
+    files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class History : public testing::TestWithParam<std::string> {};
+
+TEST_P(History, ShowsWhatItClaimsUnderBothReleases) {
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    RunOptions options;
+    options.engine = Engine::timed;
+    options.kernel = kernel;
+    const RunReport report = run_scenario(load_scenario(GetParam()), options);
+    std::string wrong;
+    for (const ExpectationReport& one : report.expectations)
+      if (!one.holds) wrong += one.what + " -> " + one.got + "; ";
+    for (const std::string& failure : report.failures) wrong += failure + "; ";
+    EXPECT_EQ(wrong, "") << kernel;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, History, testing::ValuesIn(history()), [](const auto& tested) {
+  std::string name = std::filesystem::path(tested.param).stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+/// The answer of an exhaustive search to the SQE whose opcode changes while it is submitted.
+ExploreResult opcode_changed_under(const std::string& kernel) {
+  ScenarioProgram program(load_scenario(URINGSIM_SOURCE_DIR "/scenarios/history/sqe-changed-between-reads.json"), kernel);
+  return explore(program);
+}
+
+TEST(HistorySearch, Linux51RefusesAnSqeForWantOfAFileThatItDidNotLookFor) {
+  const ExploreResult result = opcode_changed_under("v5.1");
+  ASSERT_TRUE(result.found);
+  EXPECT_NE(result.violation.text.find("looked for no file, and then wanted one"), std::string::npos) << result.violation.text;
+}
+
+TEST(HistorySearch, Linux54ReadsTheOpcodeOnceAndNeverDoes) {
+  const ExploreResult result = opcode_changed_under("v5.4");
+  EXPECT_TRUE(result.clean());
+  EXPECT_TRUE(result.exhaustive);
+}
+
+}  // namespace
+}  // namespace uringsim::sim
