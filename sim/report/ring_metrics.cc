@@ -88,9 +88,19 @@ void RingMetrics::event(const kernel::TraceEvent& event) noexcept {
       [[fallthrough]];
     case EventKind::sq_thread_idle:
     case EventKind::sq_thread_need_wakeup:
-    case EventKind::sq_thread_awake:
       ring().sq_thread = event.task;
       break;
+    case EventKind::sq_thread_awake:
+      ring().sq_thread = event.task;
+      ring().sq_thread_since = event.time;
+      break;
+    case EventKind::sq_head: {
+      Ring& one = ring();
+      if (one.sq_thread != event.task || one.sq_thread_since == 0) break;
+      one.sq_thread_working += event.time - one.sq_thread_since;
+      one.sq_thread_since = 0;
+      break;
+    }
     case EventKind::block_rq_issue: {
       DeviceFigures& device = devices_[static_cast<u32>(event.values[0])];
       if (device.in_flight++ == 0) device.since = event.time;

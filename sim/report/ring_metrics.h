@@ -35,6 +35,8 @@ struct RingFigures {
   u64 dropped = 0;         ///< SQEs with a bad index
   u64 sq_thread_sleeps = 0;
   u32 sq_thread = 0;             ///< its task, 0 if there is none
+  u64 sq_thread_working = 0;     ///< ns from its finding SQEs to its moving the head, of the machine's clock
+  u64 sq_thread_since = 0;       ///< when it last found some; 0 while it has none
   Histogram latency;             ///< ns from publication of the SQE to its CQE
   std::vector<ReapedCqe> taken;  ///< in order, as far as kept (RingMetrics::most_kept)
 };

@@ -142,6 +142,16 @@ TEST(RunScenario, AnAllocationFaultThatNobodyCameToIsRemarked) {
   EXPECT_NE(report.warnings[0].find("\"io_get_rq\": misspelt"), std::string::npos) << report.warnings[0];
 }
 
+TEST(RunScenario, OnThreadsAnSqThreadsSpinningIsToldFromItsWork) {
+  RunOptions options;
+  options.engine = Engine::live;
+  const RunReport report = run(R"("rings": {"r": {"flags": ["SQPOLL"], "sq_thread_idle": "20ms"}}, "tasks": {"a": {"steps": [
+    {"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}, {"sleep": "10ms"}]}})",
+                               options);
+  ASSERT_EQ(report.sq_threads.size(), 1u);
+  EXPECT_GT(report.sq_threads[0].second.spinning_ns, report.sq_threads[0].second.working_ns);
+}
+
 TEST(RunScenario, CostsChangeTheClock) {
   const std::string body =
       R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"repeat": 100, "steps": [{"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}]}]}})";
