@@ -30,7 +30,7 @@ std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& ot
                                           bool write) const {
   const auto say = [this](const LastAccess& access, bool writes) {
     return fmt::format("{} {} by {} in {} ({}:{})", access.plain ? "plain" : "marked", writes ? "write" : "read",
-                       task_name(access.task), access.scope != nullptr ? access.scope : access.site.function,
+                       task_name(access.task), access.scope != nullptr ? access.scope : function_name(access.site.function),
                        source_path(access.site.file), access.site.line);
   };
   std::string word = program_->word_name(cell.at);
@@ -73,10 +73,12 @@ std::string OperationalMachine::describe_access(const void* at, unsigned size, S
                      task_name(current_), site.function, source_path(site.file), site.line);
 }
 
-/// Pointers are told as arena offsets, addresses of the host not at all: equal runs are equal wherever they lie.
+/// Pointers are told as arena offsets, addresses of the host not at all: equal runs are equal wherever they lie. Where something
+/// lies on a stack is the compiler's business: all stacks are one place.
 u64 OperationalMachine::without_addresses(u64 value, unsigned size) const noexcept {
   if (size != 8) return value;
-  if (arena_.contains(reinterpret_cast<const void*>(value))) return arena_.offset(reinterpret_cast<const void*>(value));
+  if (arena_.contains(reinterpret_cast<const void*>(value)))
+    return std::min(arena_.offset(reinterpret_cast<const void*>(value)), options_.arena_bytes / 2);
   return value >> 40 != 0 && value >> 47 == 0 ? 0 : value;
 }
 
@@ -88,7 +90,7 @@ void OperationalMachine::write_down(OpKind kind, u64 object, unsigned size, u64 
   step.size = static_cast<u8>(size);
   step.choice = told_choice_;
   step.options = told_options_;
-  step.object = object;
+  step.object = std::min(object, options_.arena_bytes / 2);
   step.site = site;
   step.scope = current_scope(me());
   step.barrier = barrier;

@@ -11,23 +11,23 @@ u64 mix(u64 hash, u64 value) noexcept {
   for (int i = 0; i < 8; i++) hash = (hash ^ (value >> (8 * i) & 0xff)) * 0x100000001b3;
   return hash;
 }
-u64 mix(u64 hash, const char* text) noexcept {
-  for (; text != nullptr && *text != 0; text++) hash = (hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3;
+u64 mix(u64 hash, std::string_view text) noexcept {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return mix(hash, u64{0});
 }
 constexpr u64 kStart = 0xcbf29ce484222325;
 
 std::string say(const Step& step) {
   const std::string who = step.task == kNobody ? "time" : fmt::format("task {}", step.task);
-  return fmt::format("{} {} in {}() on {:#x}", who, to_string(step.kind), step.scope != nullptr ? step.scope : step.site.function,
-                     step.object);
+  return fmt::format("{} {} in {}() on {:#x}", who, to_string(step.kind),
+                     step.scope != nullptr ? step.scope : function_name(step.site.function), step.object);
 }
 
 }  // namespace
 
 u64 fingerprint(const Step& step) noexcept {
   u64 hash = mix(mix(kStart, step.task), static_cast<u64>(step.kind));
-  hash = mix(mix(hash, step.site.function), step.barrier);
+  hash = mix(mix(hash, function_name(step.site.function)), step.barrier == nullptr ? "" : step.barrier);
   return mix(hash, step.object);
 }
 
@@ -189,8 +189,9 @@ void LeadStrategy::step(const Step& step) noexcept {
     if (done_[i] || other.task != step.task || other.kind == OpKind::drain) continue;
     looked++;
     const bool same =
-        other.kind == step.kind && (other.site.line == 0 || step.site.line == 0 ||
-                                    (other.site.line == step.site.line && *other.site.function == *step.site.function));
+        other.kind == step.kind &&
+        (other.site.line == 0 || step.site.line == 0 ||
+         (other.site.line == step.site.line && function_name(other.site.function) == function_name(step.site.function)));
     if (!same) continue;
     for (size_t before = first_; before <= i; before++)
       if (steps_[before].task == step.task && steps_[before].kind != OpKind::drain) done_[before] = true;

@@ -32,7 +32,7 @@ std::string Repro::to_json() const {
     line["op"] = to_string(step.kind);
     if (step.object != 0) line["object"] = step.object;
     if (step.choice != 0) line["choice"] = step.choice;
-    if (step.site.function != nullptr && *step.site.function != 0) line["in"] = step.site.function;
+    if (const std::string_view function = function_name(step.site.function); !function.empty()) line["in"] = function;
     if (step.barrier != nullptr) line["barrier"] = step.barrier;
     line["id"] = fmt::format("{:016x}", fingerprint(step));
     text += separator + line.dump();

@@ -13,6 +13,7 @@
 // takes the oldest one out. Barriers and locked operations drain what is left without a step of its own.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "kernel_model/arch/site.h"
@@ -81,6 +82,13 @@ constexpr const char* source_path(const char* file) noexcept {
   if (file == nullptr) return "";
   while (file[0] == '.' && file[1] == '.' && file[2] == '/') file += 3;
   return file;
+}
+
+/// A function's name as every compiler has it: some add the template's arguments.
+constexpr std::string_view function_name(const char* function) noexcept {
+  const std::string_view name = function != nullptr ? function : "";
+  if (name.starts_with("operator")) return name;
+  return name.substr(0, name.find('<'));
 }
 
 struct Schedule {

@@ -81,7 +81,7 @@ class Teller {
   /// One line: phrases by function, "f: a; b; g: c". `next` is the first step that `buffers` has not seen.
   std::string tell_line(const Line& line, Buffers& buffers, size_t& next) const {
     std::string told;
-    const char* function = nullptr;
+    std::string_view function;
     std::vector<std::string> phrases;  // of this line, since the task last changed something
     for (const size_t index : line.steps) {
       for (; next < index; next++) buffers.step(schedule_.steps[next], next);
@@ -90,24 +90,24 @@ class Teller {
       if (step.kind == OpKind::time) told.clear();  // only where it arrives
       if (step.kind != OpKind::load) phrases.clear();
       if (std::find(phrases.begin(), phrases.end(), phrase) != phrases.end()) continue;
-      const char* const here = function_of(step);
+      const std::string_view here = function_of(step);
       if (!told.empty()) told += "; ";
-      if (here != nullptr && (function == nullptr || std::string_view(here) != function)) told += fmt::format("{}: ", here);
-      if (here != nullptr) function = here;
+      if (!here.empty() && here != function) told += fmt::format("{}: ", here);
+      if (!here.empty()) function = here;
       told += phrase;
       phrases.push_back(std::move(phrase));
     }
     return told;
   }
 
-  /// The kernel's or the program's own function, null where a ring library or a scenario acts.
-  static const char* function_of(const Step& step) noexcept {
+  /// The kernel's or the program's own function, empty where a ring library or a scenario acts.
+  static std::string_view function_of(const Step& step) noexcept {
     if (step.scope != nullptr) return step.scope;
-    const std::string_view function = step.site.function != nullptr ? step.site.function : "";
+    const std::string_view function = function_name(step.site.function);
     const std::string_view file = source_path(step.site.file);
     const bool ours = file.starts_with("sim/world/") || file.starts_with("sim/scenario/") || file.starts_with("uapi/") ||
                       file.starts_with("kernel_model/arch/");
-    return function.empty() || function == "operator()" || ours ? nullptr : step.site.function;
+    return function.empty() || function == "operator()" || ours ? std::string_view() : function;
   }
   static std::string duration(u64 ns) {
     if (ns != 0 && ns % 1'000'000 == 0) return fmt::format("{} ms", ns / 1'000'000);

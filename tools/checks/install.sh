@@ -15,3 +15,10 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig:$prefix/lib/x86_64-linux-gnu/pkgcon
 # shellcheck disable=SC2046
 g++ -std=c++20 consumer.cc -o by-pkg-config $(pkg-config --cflags --libs uringsim)
 ./by-pkg-config
+# The worked example, as a stranger would copy it.
+cd ..
+cp -r "$root/tests/examples" example
+cmake -S example -B example/build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build example/build >/dev/null
+ctest --test-dir example/build --output-on-failure >/dev/null
+echo "the example of tests/examples is built and passes outside of the tree"
