@@ -25,7 +25,7 @@ bool connection_based(const unix_sock* sk) noexcept { return sk->type == SOCK_ST
 int peer_wake_relay(wait_queue_entry* entry, unsigned, int, void* key) {
   unix_sock* const sk = container_of(entry, unix_sock, peer_wake);
   __remove_wait_queue(&sk->peer_wake_on->peer_wait, entry);
-  if (wq_has_sleeper(&sk->wq)) wake_up_interruptible_poll(&sk->wq, key_to_poll(key));
+  if (wq_has_sleeper(&sk->wq, "unix_dgram_peer_wake_relay")) wake_up_interruptible_poll(&sk->wq, key_to_poll(key));
   return 0;
 }
 
@@ -196,7 +196,7 @@ int unix_dgram_connect(socket* sock, sockaddr_un* address, int length) noexcept 
   unix_dgram_peer_wake_disconnect(sk);
   unix_state_double_unlock(sk, other);
   if (old == nullptr) return 0;
-  if (wq_has_sleeper(&sk->wq)) wake_up_interruptible_poll(&sk->wq, kWriteKey);
+  if (wq_has_sleeper(&sk->wq, "unix_dgram_connect")) wake_up_interruptible_poll(&sk->wq, kWriteKey);
   if (old != other && !shared_list_empty(&sk->receive_queue)) {  // unix_dgram_disconnected(): what came from the old peer is void
     list_head stale;
     spin_lock(&sk->lock);

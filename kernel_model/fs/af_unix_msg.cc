@@ -150,7 +150,7 @@ int dgram_target_dead(unix_sock* sk, unix_sock* other) noexcept {
   if (ours) unix_dgram_peer_wake_disconnect(sk);
   spin_unlock(&sk->lock);
   if (!ours) return 0;
-  if (wq_has_sleeper(&sk->wq)) wake_up_interruptible_poll(&sk->wq, kWriteKey);
+  if (wq_has_sleeper(&sk->wq, "unix_dgram_sendmsg.dead_peer")) wake_up_interruptible_poll(&sk->wq, kWriteKey);
   sock_put(other);
   return -ECONNREFUSED;
 }
@@ -275,7 +275,7 @@ s64 unix_dgram_recvmsg(unix_sock* sk, msghdr* msg, u32 flags) noexcept {
     unlink(sk, skb);
     spin_unlock(&sk->lock);
   }
-  if (wq_has_sleeper(&sk->peer_wait)) wake_up_interruptible_sync_poll(&sk->peer_wait, kWriteKey);
+  if (wq_has_sleeper(&sk->peer_wait, "unix_dgram_recvmsg.peer_wait")) wake_up_interruptible_sync_poll(&sk->peer_wait, kWriteKey);
   if (msg->wants_name) unix_copy_addr(msg, skb->owner);
   const u64 bytes = std::min(skb->len, iov_iter_count(&msg->msg_iter));
   if (bytes < skb->len) msg->msg_flags |= MSG_TRUNC;

@@ -79,7 +79,7 @@ bio* next_bio(blkdev_dio* dio, BlockDevice* bdev, s64 position, iov_iter* iter) 
 /// Sleeps, or polls, until the transfer is done. Waker: blkdev_dio_done().
 void blkdev_await(blkdev_dio* dio, BlockDevice* bdev, blk_qc_t cookie) noexcept {
   for (;;) {
-    set_current_state(TASK_UNINTERRUPTIBLE);
+    set_current_state(TASK_UNINTERRUPTIBLE, "blkdev_direct_IO.wait");
     if (READ_ONCE(dio->waiter) == nullptr) break;
     if ((dio->iocb->ki_flags & IOCB_HIPRI) == 0 || blk_poll(bdev, cookie, true) == 0) schedule();
   }

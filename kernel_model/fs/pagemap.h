@@ -56,7 +56,7 @@ void address_space_destroy(address_space* mapping) noexcept;
 
 /// Lockless looks at a page's bits; acquire, as they guard its content.
 inline bool page_has(const page* page, u32 flag, Site site = Site::here()) noexcept {
-  return (smp_load_acquire(page->flags, nullptr, site) & flag) != 0;
+  return (smp_load_acquire(page->flags, "page_has", site) & flag) != 0;
 }
 inline bool PageUptodate(const page* page, Site site = Site::here()) noexcept { return page_has(page, PG_uptodate, site); }
 inline bool PageDirty(const page* page, Site site = Site::here()) noexcept { return page_has(page, PG_dirty, site); }

@@ -59,6 +59,9 @@ namespace uringsim::kernel {
     "5.1, \"fix race condition reading SQ entries\"")                                                                            \
   X(eventfd_poll_recursion, "eventfd-poll-recursion",                                                                            \
     "a poll of the ring's own eventfd completes inside of that eventfd's wakeup, and signals it again", "5.2 to 5.5", "5.6-rc1") \
+  X(ring_poll_read_barrier, "ring-poll-read-barrier",                                                                            \
+    "poll of a ring joins the wait queue and looks at the CQ with only a read barrier between the two", "5.1 and later",         \
+    "not known")                                                                                                                 \
   X(iovec_reused_after_punt, "iovec-reused-after-punt",                                                                          \
     "a worker reads the iovecs again, from memory that the application may have used for something else since", "5.1 to 5.4",    \
     "f67676d160c6")

@@ -119,7 +119,8 @@ void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) 
 }
 
 u32 io_cqring_events(const io_ring_ctx* ctx) noexcept {
-  smp_rmb("io_cqring_events");
+  // Divergence: Linux has a read barrier here. All who look come from something that is at least as strong: the mutex of a
+  // poller, the full barrier at the end of prepare_to_wait(), or their own system call.
   return io_cqring_ready(ctx);
 }
 

@@ -29,7 +29,8 @@ void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) 
 inline u32 io_cqring_ready(const io_ring_ctx* ctx) noexcept {
   return READ_ONCE(*ctx->rings.cq_tail) - READ_ONCE(*ctx->rings.cq_head);
 }
-/// The same after smp_rmb(): what was posted before the caller's last look is seen. Models io_cqring_events() (5.4).
+/// The same for who waits: what was posted before the caller queued itself, or took the lock, is seen. Models
+/// io_cqring_events() (5.4).
 u32 io_cqring_events(const io_ring_ctx* ctx) noexcept;
 
 /// True while the request has to wait for earlier ones. Models __io_sequence_defer() (5.4).

@@ -33,7 +33,7 @@ void io_iopoll_complete(io_ring_ctx* ctx, unsigned* nr_events, list_head* done) 
   while (!list_empty(done)) {
     io_kiocb* const req = list_first_entry(done, io_kiocb, list);
     list_del(&req->list);
-    io_cqring_fill_event(ctx, req->user_data, req->result, req->id);
+    io_cqring_fill_event(ctx, req->user_data, READ_ONCE(req->result), req->id);
     (*nr_events)++;
     io_put_req(req);
   }

@@ -75,8 +75,12 @@ u32 io_uring_poll(file* file, poll_table_struct* wait) noexcept {
   io_ring_ctx* const ctx = static_cast<io_ring_ctx*>(file->private_data);
   u32 mask = 0;
   poll_wait(file, &ctx->cq_wait, wait);
-  // Pairs with wq_has_sleeper in io_commit_cqring.
-  smp_rmb("io_uring_poll.cq_wait");
+  // Pairs with wq_has_sleeper in io_commit_cqring. It takes a full barrier to keep the look at the CQ behind the entry in the
+  // wait queue; a read barrier, which is what these releases have, does not.
+  if (ctx->has(Bug::ring_poll_read_barrier))
+    smp_rmb("io_uring_poll.cq_wait");
+  else
+    smp_mb("io_uring_poll.cq_wait");
   if (READ_ONCE(*ctx->rings.sq_tail) - data_race(ctx->cached_sq_head) != data_race(*ctx->rings.sq_ring_entries))
     mask |= POLLOUT | POLLWRNORM;
   if (READ_ONCE(*ctx->rings.cq_head) != data_race(ctx->cached_cq_tail)) mask |= POLLIN | POLLRDNORM;

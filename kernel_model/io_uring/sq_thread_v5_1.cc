@@ -106,8 +106,8 @@ void io_sq_thread_stop_v5_1(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   if (ctx->sqo_thread == nullptr) return;
   WRITE_ONCE(ctx->sqo_stop, 1);
-  // The thread must see sqo_stop when the park wakes it.
-  smp_mb("io_sq_thread_stop.sqo_stop");
+  // The thread must see sqo_stop when the park wakes it. Divergence: Linux has a full barrier here; kthread_park() has one of its
+  // own before it looks whether the thread sleeps.
   kthread_park(ctx->sqo_thread);
   kthread_stop(ctx->sqo_thread);
   ctx->sqo_thread = nullptr;

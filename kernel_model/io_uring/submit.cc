@@ -11,8 +11,8 @@
 namespace uringsim::kernel {
 
 u32 io_sqring_entries(io_ring_ctx* ctx) noexcept {
-  // Pairs with the application's release of the tail: the SQEs behind it are whole.
-  return smp_load_acquire(*ctx->rings.sq_tail, "io_sqring_entries.sq_tail") - data_race(ctx->cached_sq_head);
+  // Divergence: Linux acquires the tail here as well. Nothing is read for it before io_get_sqring() acquires it again.
+  return READ_ONCE(*ctx->rings.sq_tail) - data_race(ctx->cached_sq_head);
 }
 
 bool io_get_sqring(io_ring_ctx* ctx, sqe_submit* s) noexcept {

@@ -33,6 +33,7 @@ constinit const io_uring_profile v5_1 = {
                        .with(Bug::iopoll_spins_with_cqe_ready)
                        .with(Bug::iopoll_exit_not_reaped)
                        .with(Bug::sqpoll_spins_after_owner_exit)
+                       .with(Bug::ring_poll_read_barrier)
                        .with(Bug::iovec_reused_after_punt),
     .only = nullptr,
     .allocate_scq_urings = io_allocate_scq_urings_v5_1,

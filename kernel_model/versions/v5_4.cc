@@ -33,6 +33,7 @@ constexpr io_uring_profile make_v5_4() noexcept {
                          .with(Bug::iopoll_sqpoll_inflight_zeroed)
                          .with(Bug::timeout_fn_walks_removed_entry)
                          .with(Bug::eventfd_poll_recursion)
+                         .with(Bug::ring_poll_read_barrier)
                          .with(Bug::iovec_reused_after_punt),
       .only = nullptr,
       .allocate_scq_urings = io_allocate_scq_urings_v5_4,
