@@ -10,6 +10,7 @@
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/versions/versions.h"
 #include "sim/scenario/application_mistakes.h"
+#include "sim/scenario/barriers.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/nearest.h"
@@ -51,6 +52,19 @@ std::vector<Row> bugs() {
   for (const sim::ApplicationMistake& mistake : sim::application_mistakes())
     rows.push_back({std::string(mistake.id),
                     fmt::format("application mistake: {} ({}); right: {}", mistake.what, mistake.affected, mistake.should)});
+  return rows;
+}
+
+std::vector<Row> barriers() {
+  std::vector<Row> rows;
+  for (const sim::Barrier& barrier : sim::barriers()) {
+    const std::string known = barrier.known == sim::Barrier::Known::found
+                                  ? fmt::format("without it {} fails under {}", barrier.scenario, to_string(barrier.memory))
+                              : barrier.known == sim::Barrier::Known::listed
+                                  ? fmt::format("{} is clean without it: {}", barrier.scenario, barrier.reason)
+                                  : fmt::format("not searched: {}", barrier.reason);
+    rows.push_back({std::string(barrier.id), fmt::format("{} ({})", barrier.orders, known)});
+  }
   return rows;
 }
 
@@ -99,13 +113,13 @@ class List : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "list"; }
   [[nodiscard]] std::string about() const override {
-    return "what this build knows: kernels, ops, bugs, checks, devices, scenarios";
+    return "what this build knows: kernels, ops, bugs, barriers, checks, devices, scenarios";
   }
   [[nodiscard]] std::string example() const override {
     return "uringsim list checks     # invariants for \"check\" and \"allow\"";
   }
   void describe(CLI::App& app) override {
-    app.add_option("WHAT", what_, "kernels, ops, bugs, checks, devices or scenarios")->required();
+    app.add_option("WHAT", what_, "kernels, ops, bugs, barriers, checks, devices or scenarios")->required();
     app.add_option("--in", directory_, "scenarios: directory to look in")->capture_default_str();
     app.add_flag("--json", json_, "a JSON array of {\"name\", \"about\"}");
   }
@@ -129,11 +143,13 @@ class List : public Command {
     if (what_ == "kernels") return kernels();
     if (what_ == "ops") return ops();
     if (what_ == "bugs") return bugs();
+    if (what_ == "barriers") return barriers();
     if (what_ == "checks") return checks();
     if (what_ == "devices") return devices();
     if (what_ == "scenarios") return scenarios(directory_);
-    throw sim::InputError(fmt::format("list: no list {}; {}", sim::in_quotes(what_),
-                                      sim::name_hint(what_, {"kernels", "ops", "bugs", "checks", "devices", "scenarios"})));
+    throw sim::InputError(
+        fmt::format("list: no list {}; {}", sim::in_quotes(what_),
+                    sim::name_hint(what_, {"kernels", "ops", "bugs", "barriers", "checks", "devices", "scenarios"})));
   }
 
   std::string what_;
