@@ -176,7 +176,7 @@ void do_group_exit(int code) noexcept {
 }
 
 void put_task_struct(task_struct* task) noexcept {
-  if (__atomic_sub_fetch(&task->usage, 1, __ATOMIC_ACQ_REL) != 0) return;
+  if (fetch_add(task->usage, ~u32{0}) != 1) return;
   Kernel& k = kernel();
   spin_lock(&k.tasklist_lock);
   list_add_tail(&task->tasks, &k.dead);
@@ -185,7 +185,6 @@ void put_task_struct(task_struct* task) noexcept {
 
 void reap_dead_tasks() noexcept {
   Kernel& k = kernel();
-  if (list_empty(&k.dead)) return;  // a miss leaves it to the next one
   for (;;) {
     task_struct* task = nullptr;
     spin_lock(&k.tasklist_lock);

@@ -48,7 +48,7 @@ struct tlb_entry {
 struct task_struct : arch::Task {
   u32 flags = 0;         ///< PF_*; shared word: written by the task, PF_EXITING read by others. PF_KTHREAD never changes
   u32 thread_flags = 0;  ///< TIF_*; shared word, atomic or and and
-  u32 usage = 1;         ///< get_task_struct(), put_task_struct(); the hardware's atomics, not explored
+  u32 usage = 1;         ///< get_task_struct(), put_task_struct()
   int pid = 0;
   int tgid = 0;
   mm_struct* mm = nullptr;         ///< null for a kernel thread, but for use_mm()
@@ -90,7 +90,7 @@ inline task_struct* current() noexcept { return static_cast<task_struct*>(arch::
 inline Kernel& kernel() noexcept { return *static_cast<Kernel*>(arch::machine().kernel); }
 inline bool in_interrupt() noexcept { return arch::current_task()->in_interrupt; }
 
-inline void get_task_struct(task_struct* task) noexcept { __atomic_add_fetch(&task->usage, 1, __ATOMIC_RELAXED); }
+inline void get_task_struct(task_struct* task) noexcept { (void)fetch_add(task->usage, 1, Order::relaxed); }
 /// The last reference sends the task to Kernel::dead, to be joined and released when the next task is made.
 void put_task_struct(task_struct* task) noexcept;
 

@@ -200,7 +200,7 @@ class Search final : public arch::Machine, private Ending {
   Task* pick();
   void leave(Task& task, Status status);
   void at_frontier(Task& task);
-  EventId replayed_event(Task& task);
+  EventId replayed_event(Task& task, u16 flags = 0, const void* at = nullptr);
   void finish();
   void count(bool complete) noexcept;
   static void enter(void* argument);
@@ -227,6 +227,7 @@ class Search final : public arch::Machine, private Ending {
   void fail(const char* check, std::string text);
   void stop_task();
   void refuse(const char* what) noexcept;
+  void diverged(const Task& task);
   void first_wait(Task& task);
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 

@@ -98,7 +98,7 @@ template <unsigned W>
 u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept {
   if (warming_) return detail::peek(at, size);
   Task& task = running();
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kRead, at);
   if (id == 0) {
     at_frontier(task);
     u16 flags = kRead | task.pending;
@@ -118,7 +118,7 @@ template <unsigned W>
 void Search<W>::store(void* at, unsigned size, u64 value, arch::Order order, const char* barrier, arch::Site site) noexcept {
   if (warming_) return detail::poke(at, size, value);
   Task& task = running();
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kWrite, at);
   task.effect = true;
   if (id == 0) {
     at_frontier(task);
@@ -150,7 +150,7 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
     if (operation.stores(old)) detail::poke(at, size, operation.apply(old));
     return old;
   }
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kRead, at);
   if (id == 0) {
     at_frontier(task);
     u16 flags = kRead | task.pending;
@@ -165,7 +165,7 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
     }
     if (violated_) leave(task, Status::frontier);
   } else if ((graph_->event[id].flags & kRmw) != 0) {
-    replayed_event(task);
+    replayed_event(task, kWrite, at);
   }
   const Event& e = graph_->event[id];
   const u64 old = e.value;
@@ -206,7 +206,7 @@ void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) no
   Task& task = running();
   ranges_ = true;
   if (write) task.effect = true;
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kRange);
   if (id == 0) {
     at_frontier(task);
     const u16 flags = kPlain | kRange | task.pending;
@@ -237,6 +237,16 @@ void Search<W>::refuse(const char* what) noexcept {
   if (result_.error.empty()) result_.error = what;
   abort_ = true;
   if (!set_up_ || warming_) leave(running(), Status::frontier);
+}
+
+template <unsigned W>
+void Search<W>::diverged(const Task& task) {
+  if (result_.error.empty())
+    result_.error = fmt::format(
+        "{} does not do the same again where all that it saw is the same: it looks at shared memory by other "
+        "means than arch/{}{}",
+        task.task->name, task.scopes.empty() ? "" : ", in ", task.scopes.empty() ? "" : task.scopes.back());
+  refuse("");
 }
 
 /// In the run every task allocates from a pool of its own, and nothing is handed out twice in an execution: so an object has the
@@ -272,7 +282,7 @@ u32 Search<W>::choose(u32 options, const char*) noexcept {
   if (options == 0) {
     for (;;) leave(task, Status::cut);
   }
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kChoice);
   if (id == 0) {
     at_frontier(task);
     const u16 flags = kChoice | task.pending;

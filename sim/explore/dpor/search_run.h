@@ -146,13 +146,17 @@ void Search<W>::at_frontier(Task& task) {
   }
 }
 
-/// The event that the next operation of `task` was, 0 if it is new. Then the caller goes to at_frontier().
+/// The event that the next operation of `task`, on the word `at` if it is on one, was; 0 if it is new. Then the caller goes to
+/// at_frontier(). A task that does something else than before has been told so by memory that no event stands for.
 template <unsigned W>
-EventId Search<W>::replayed_event(Task& task) {
+EventId Search<W>::replayed_event(Task& task, u16 flags, const void* at) {
   const EventId id = task.cursor;
   if (id == 0) return 0;
   const Graph<W>& g = *graph_;
   const Event& e = g.event[id];
+  constexpr u16 kKinds = kRead | kWrite | kRange | kChoice;
+  if ((e.flags & kKinds & ~flags) != 0 || (at != nullptr && word_info_[e.word].at != at)) [[unlikely]]
+    diverged(task);
   if (e.rf != 0) {
     const Event& source = g.event[e.rf];
     if (tasks_[source.thread]->replayed <= source.index) [[unlikely]] {

@@ -12,7 +12,7 @@ template <unsigned W>
 EventId Search<W>::await(Task& task, u16 word, Status status, const RmwOperation& operation) noexcept {
   const u16 thread = static_cast<u16>(task.task->id);
   for (;;) {
-    EventId id = replayed_event(task);
+    EventId id = replayed_event(task, kRead, word_info_[word].at);
     if (id == 0) {
       const EventId last = graph_->threads[thread].last;
       if (last != 0 && (graph_->event[last].flags & kWaiting) != 0) {
@@ -32,7 +32,7 @@ EventId Search<W>::await(Task& task, u16 word, Status status, const RmwOperation
       }
       if (violated_) leave(task, Status::frontier);
     } else if ((graph_->event[id].flags & kRmw) != 0) {
-      replayed_event(task);
+      replayed_event(task, kWrite, word_info_[word].at);
     }
     if ((graph_->event[id].flags & kWaiting) == 0) return id;
   }
@@ -72,7 +72,7 @@ void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) no
     return;
   }
   Task& task = running();
-  EventId id = replayed_event(task);
+  EventId id = replayed_event(task, kWrite, &lock.word);
   if (id == 0) {
     at_frontier(task);
     const u16 flags = kWrite | kRelease | kLock | task.pending;
