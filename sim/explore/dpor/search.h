@@ -134,10 +134,12 @@ class Search final : public arch::Machine, private Ending {
     EventId cursor = 0;  // next event to replay, 0: none
     u16 replayed = 0;    // events replayed or added so far
     Status status = Status::absent;
-    u16 pending = 0;      // barriers passed since the last event
-    bool effect = false;  // the polling pass under way changed something
-    u16 pass_from = 0;    // index of its first event
-    bool waited = false;  // it chose that a deadline has not passed yet
+    u16 pending = 0;          // barriers passed since the last event
+    bool effect = false;      // the polling pass under way changed something
+    u16 pass_from = 0;        // index of its first event
+    bool time_moved = false;  // by the polling pass under way
+    bool time_is_up = false;  // by the last one, which had no other effect
+    bool waited = false;      // it chose that a deadline has not passed yet
     u16 wait_word = 0;
     EventId wait_event = 0;
     u32 wait_id = 0;
@@ -156,6 +158,8 @@ class Search final : public arch::Machine, private Ending {
     u32 spawned = 0;                         // tasks that it has spawned in this execution
     unsigned char* pool = nullptr;           // what it allocates in the run comes from here
     u64 pool_used = 0;
+    std::vector<unsigned char*> more_pools;  // as many as some execution needed
+    u32 pools_full = 0;
     EventId born = 0;  // the event that spawned it
     arch::Site site;
     std::vector<const char*> scopes;
@@ -203,6 +207,7 @@ class Search final : public arch::Machine, private Ending {
   EventId replayed_event(Task& task, u16 flags = 0, const void* at = nullptr);
   void finish();
   void count(bool complete) noexcept;
+  [[nodiscard]] bool may_see_news(const Task& task);
   static void enter(void* argument);
   /// The task of a timer or an interrupt.
   struct Service {
@@ -324,8 +329,9 @@ class Search final : public arch::Machine, private Ending {
   std::chrono::steady_clock::time_point began_, report_;
   bool replaying_ = false;
   bool preempt_ = false;
-  bool idle_ = false;   // the execution under way repeats a pass that another one leaves out
-  bool abort_ = false;  // the execution under way must not go on
+  bool judging_ = false;  // the execution is over, memory holds the last value of every word
+  bool idle_ = false;     // the execution under way repeats a pass that another one leaves out
+  bool abort_ = false;    // the execution under way must not go on
   bool outgrown_ = false;
   bool recording_ = false;
   bool all_ended_ = false;
@@ -362,6 +368,7 @@ class Search final : public arch::Machine, private Ending {
   std::vector<EventId> renumber_;
   std::vector<EventId> places_;
   std::vector<EventId> late_;
+  std::vector<u16> written_;
 };
 
 }  // namespace uringsim::sim::dpor

@@ -255,13 +255,23 @@ template <unsigned W>
 void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
   if (set_up_) return arena_.alloc(bytes, align);
   Task& task = running();
-  if (task.pool_used == 0) task.pool_used = 64;
-  const u64 from = (task.pool_used + align - 1) / align * align;
+  constexpr u64 kPoolBytes = Arena::kStackBytes - 8192;
   if (bytes == 0) bytes = 1;
-  if (from + bytes > Arena::kStackBytes - 8192) return nullptr;
+  if (bytes > kPoolBytes - 4096) return nullptr;
+  if (task.pool_used == 0) task.pool_used = 64;
+  u64 from = (task.pool_used + align - 1) / align * align;
+  if (from + bytes > kPoolBytes) {
+    if (++task.pools_full > task.more_pools.size()) {
+      void* const more = arena_.alloc_stack();
+      if (more == nullptr) return nullptr;
+      task.more_pools.push_back(static_cast<unsigned char*>(more));
+    }
+    from = 0;
+  }
   task.pool_used = from + ((bytes + 15) & ~u64{15});
-  std::memset(task.pool + from, 0, bytes);
-  return task.pool + from;
+  unsigned char* const at = (task.pools_full == 0 ? task.pool : task.more_pools[task.pools_full - 1]) + from;
+  std::memset(at, 0, bytes);
+  return at;
 }
 
 template <unsigned W>

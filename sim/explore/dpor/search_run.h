@@ -31,8 +31,10 @@ void Search<W>::restart() {
     task.effect = false;
     task.pass_from = 0;
     task.waited = false;
+    task.time_moved = task.time_is_up = false;
     task.spawned = 0;
     task.pool_used = 0;
+    task.pools_full = 0;
     task.scopes = task.rest_scopes;
   }
   preempt_ = false;
@@ -170,6 +172,25 @@ EventId Search<W>::replayed_event(Task& task, u16 flags, const void* at) {
   return id;
 }
 
+/// True if the next polling pass of `task` would find something else than the last one did, so that another execution holds it: a
+/// word that it reads before it writes it has another value now, or what it was told to choose could be chosen otherwise.
+template <unsigned W>
+bool Search<W>::may_see_news(const Task& task) {
+  const Graph<W>& g = *graph_;
+  EventId event = g.threads[task.task->id].last;
+  while (g.event[event].index > task.pass_from) event = g.event[event].po_prev;
+  written_.clear();
+  for (; event != 0; event = g.event[event].po_next) {
+    const Event& e = g.event[event];
+    if ((e.flags & kChoice) != 0 && !task.time_is_up) return true;
+    if ((e.flags & (kRead | kWrite)) == 0 || std::find(written_.begin(), written_.end(), e.word) != written_.end()) continue;
+    if ((e.flags & kWrite) != 0) written_.push_back(e.word);
+    const EventId last = g.words[e.word].last;
+    if ((e.flags & kRead) != 0 && (last == 0 ? g.words[e.word].initial : g.event[last].value) != e.value) return true;
+  }
+  return false;
+}
+
 template <unsigned W>
 void Search<W>::count(bool complete) noexcept {
   if (!counted_) return;
@@ -190,15 +211,7 @@ void Search<W>::finish() {
     all_ended_ = false;
     if (task.status == Status::cut) cut = true;
     if (task.status == Status::asleep && task.may_time_out) cut = true;  // it would have timed out
-    if (task.status == Status::polling) {
-      // Something that it polls has news, or will have: another graph holds the pass that sees it.
-      for (EventId event = g.threads[id].last; event != 0 && g.event[event].index >= task.pass_from;
-           event = g.event[event].po_prev) {
-        const Event& e = g.event[event];
-        if ((e.flags & kRead) != 0 && g.co_next(e.rf, e.word) != 0) cut = true;
-        if ((e.flags & kChoice) != 0) cut = true;
-      }
-    }
+    if (task.status == Status::polling && may_see_news(task)) cut = true;
     if (task.status == Status::waits_lock) {
       const EventId waiting = g.threads[id].last;
       const EventId newer_than = std::max(waiting, g.event[waiting].rf);
@@ -216,7 +229,9 @@ void Search<W>::finish() {
   write_back();
   left_over_.clear();
   arch::set_current_task(nullptr);
+  judging_ = true;
   program_.check(*this);
+  judging_ = false;
   if (options_in_.digests && !violated_) result_.digests.push_back(program_.digest());
 }
 

@@ -65,6 +65,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   child.argument = argument;
   child.state = reinterpret_cast<u32*>(child.pool);
   child.pool_used = 64;
+  child.pools_full = 0;
   std::memset(child.pool, 0, 64);
   *child.state = arch::TASK_UNINTERRUPTIBLE;
   task.id = child_id;
@@ -79,6 +80,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   child.effect = false;
   child.pass_from = 0;
   child.waited = false;
+  child.time_moved = child.time_is_up = false;
   child.spawned = 0;
   child.scopes.clear();
   child.fiber.start(child.stack, child.stack_bytes, &Search::enter, &child);

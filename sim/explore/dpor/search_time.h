@@ -25,7 +25,8 @@ u64 Search<W>::now() noexcept {
   const bool effect = running().effect;
   const u64 moved = choose(2, "time");
   const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
-  running().effect = effect || moved != 0;
+  running().effect = effect;
+  running().time_moved |= moved != 0;
   return seen;
 }
 
@@ -47,6 +48,7 @@ bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
     return false;
   }
   reach(static_cast<u64>(count + 1) * period);
+  running().effect = true;
   return true;
 }
 

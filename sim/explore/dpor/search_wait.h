@@ -105,7 +105,7 @@ void Search<W>::set_state(u32 state) noexcept {
 template <unsigned W>
 u32 Search<W>::state(const arch::Task& task) const noexcept {
   const Task& other = *tasks_[task.id];
-  if (set_up_) return *other.state;
+  if (set_up_ || judging_) return *other.state;
   return static_cast<u32>(const_cast<Search*>(this)->load(other.state, 4, arch::Order::relaxed, nullptr, {}));
 }
 
@@ -158,7 +158,7 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
 }
 
 /// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
-/// the loads of the pass.
+/// the loads of the pass. That time goes on is something else to see, once: it goes on further than anybody waits.
 template <unsigned W>
 void Search<W>::poll_pass(arch::Site site) noexcept {
   Task& task = running();
@@ -166,14 +166,15 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
     leave(task, Status::polling);
     if (warming_) return;
   }
-  if (!task.effect && task.replayed > task.pass_from) {
+  const bool effect = task.effect || (task.time_moved && !task.time_is_up);
+  if (!effect && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be
     task.site = site;
     idle_ |= task.waited;
     leave(task, Status::polling);
   }
-  task.effect = false;
-  task.waited = false;
+  task.time_is_up = task.time_moved && !task.effect;
+  task.effect = task.time_moved = task.waited = false;
   task.pass_from = task.replayed;
 }
 
