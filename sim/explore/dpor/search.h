@@ -139,6 +139,7 @@ class Search final : public arch::Machine, private Ending {
     u16 pass_from = 0;        // index of its first event
     bool time_moved = false;  // by the polling pass under way
     bool time_is_up = false;  // by the last one, which had no other effect
+    u32 spin_depth = 0;       // spinlocks held
     bool waited = false;      // it chose that a deadline has not passed yet
     u16 wait_word = 0;
     EventId wait_event = 0;
@@ -234,6 +235,7 @@ class Search final : public arch::Machine, private Ending {
   void refuse(const char* what) noexcept;
   void diverged(const Task& task);
   void first_wait(Task& task);
+  void may_sleep(const char* does, const arch::Site& site) noexcept;
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 
   // ---- time (search_time.h)

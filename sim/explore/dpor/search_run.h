@@ -31,6 +31,7 @@ void Search<W>::restart() {
     task.effect = false;
     task.pass_from = 0;
     task.waited = false;
+    task.spin_depth = 0;
     task.time_moved = task.time_is_up = false;
     task.spawned = 0;
     task.pool_used = 0;

@@ -80,6 +80,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
   child.effect = false;
   child.pass_from = 0;
   child.waited = false;
+  child.spin_depth = 0;
   child.time_moved = child.time_is_up = false;
   child.spawned = 0;
   child.scopes.clear();

@@ -38,8 +38,20 @@ EventId Search<W>::await(Task& task, u16 word, Status status, const RmwOperation
   }
 }
 
+/// Whoever may sleep from here on must not hold a spinlock, nor be an interrupt.
 template <unsigned W>
-void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+void Search<W>::may_sleep(const char* does, const arch::Site& site) noexcept {
+  Task& task = running();
+  if (task.spin_depth == 0 && !task.task->in_interrupt) return;
+  fail("sleep-in-atomic",
+       fmt::format("task {} {} {}{}", task.task->name, does,
+                   task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context",
+                   site.line == 0 ? std::string() : fmt::format(", at {} ({}:{})", site.function, site.file, site.line)));
+  leave(task, Status::frontier);
+}
+
+template <unsigned W>
+void Search<W>::lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept {
   Task& task = running();
   task.site = site;
   if (warming_) {
@@ -50,28 +62,33 @@ void Search<W>::lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noex
       return;
     }
   }
+  if (kind == arch::LockKind::mutex) may_sleep("takes a mutex", site);
   RmwOperation operation{task.task->id + u64{1}, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   operation.lock = operation.waits = true;
   const EventId id = await(task, word_of(&lock.word, 4), Status::waits_lock, operation);
   detail::poke(&lock.word, 4, operation.operand);
   note(id, OpKind::lock, &lock.word, 4, nullptr, site);
   note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
+  if (kind == arch::LockKind::spin) task.spin_depth++;
 }
 
 template <unsigned W>
-bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept {
   RmwOperation operation{running().task->id + u64{1}, 0, arch::Rmw::compare_exchange, 4, arch::Order::acquire};
   operation.lock = true;
-  return perform(&lock.word, operation, OpKind::try_lock, site) == 0;
+  const bool taken = perform(&lock.word, operation, OpKind::try_lock, site) == 0;
+  if (taken && !warming_ && kind == arch::LockKind::spin) running().spin_depth++;
+  return taken;
 }
 
 template <unsigned W>
-void Search<W>::unlock(arch::LockWord& lock, arch::LockKind, arch::Site site) noexcept {
+void Search<W>::unlock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept {
   if (warming_) {
     lock.word = 0;
     return;
   }
   Task& task = running();
+  if (kind == arch::LockKind::spin && task.spin_depth != 0) task.spin_depth--;
   EventId id = replayed_event(task, kWrite, &lock.word);
   if (id == 0) {
     at_frontier(task);
@@ -121,6 +138,7 @@ bool Search<W>::schedule(u64 deadline) noexcept {
     task.deadline = kNoTimer;
     if (warming_) return woken;
   }
+  may_sleep("sleeps", {});
   fence(arch::Fence::full, nullptr, {});
   task.effect = true;
   task.may_time_out = deadline != ~u64{0};

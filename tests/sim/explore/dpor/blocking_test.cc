@@ -148,6 +148,23 @@ TEST(DporBlocking, AHolderThatNeverReleasesDoesNotHideWhoCouldHaveComeFirst) {
   expect_same(program);
 }
 
+TEST(DporBlocking, NobodySleepsOrTakesAMutexUnderASpinlock) {
+  for (const bool mutex : {true, false}) {
+    TestProgram program(mutex ? "mutex-in-atomic" : "sleep-in-atomic");
+    program.task("atomic", [mutex](Shared& s) {
+      arch::lock_acquire(s.a, LockKind::spin);
+      if (READ_ONCE(s.x) != 0 && mutex) arch::lock_acquire(s.b, LockKind::mutex);
+      if (READ_ONCE(s.x) != 0 && !mutex) {
+        arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
+        arch::machine().schedule();
+      }
+      arch::lock_release(s.a, LockKind::spin);
+    });
+    program.task("writer", [](Shared& s) { WRITE_ONCE(s.x, 1); });
+    EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"sleep-in-atomic"});
+  }
+}
+
 TEST(DporBlocking, TryLockFailsWhereTheLockIsHeld) {
   TestProgram program("trylock");
   for (int i = 0; i < 2; i++)
@@ -275,6 +292,71 @@ TEST(DporBlocking, APollerThatNobodyServesIsLeftOver) {
     WRITE_ONCE(s.x, 2);
   });
   EXPECT_EQ(expect_same(program).outcome.checks.size(), 1u);
+}
+
+TEST(DporBlocking, APollerThatTakesALockInEachPassIsLeftOverOnceNothingIsNew) {
+  TestProgram program("poll-under-lock");
+  program.task("poller", [](Shared& s) {
+    for (;;) {
+      arch::lock_acquire(s.a, LockKind::mutex);
+      const u32 seen = READ_ONCE(s.x);
+      arch::lock_release(s.a, LockKind::mutex);
+      if (seen == 2) return;
+      arch::machine().poll_pass(arch::Site::here());
+    }
+  });
+  program.task("writer", [](Shared& s) {
+    arch::lock_acquire(s.a, LockKind::mutex);
+    WRITE_ONCE(s.x, 1);
+    arch::lock_release(s.a, LockKind::mutex);
+  });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.outcome.checks.size(), 1u);
+  EXPECT_EQ(sc.complete, 1u);
+}
+
+TEST(DporBlocking, APollerThatTimeDoesNotHelpIsLeftOver) {
+  TestProgram program("poll-and-time");
+  program.task("poller", [](Shared& s) {
+    const u64 until = arch::machine().now() + 1000;
+    while (READ_ONCE(s.x) == 0 || arch::machine().now() < until) arch::machine().poll_pass(arch::Site::here());
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks.size(), 1u);
+}
+
+TEST(DporBlocking, WhatATaskSeesByOtherMeansIsNoticed) {
+  // Whether the second task acts depends on who ran first, which no event tells.
+  static u32 hidden;
+  TestProgram program("hidden");
+  program.initially([](Shared&) { hidden = 0; });
+  program.task("writer", [](Shared& s) {
+    s.r[0] = READ_ONCE(s.x);
+    hidden++;
+  });
+  program.task("reader", [](Shared& s) {
+    const u32 before = hidden;
+    WRITE_ONCE(s.x, 1);
+    if (before % 3 == 1) s.r[1] = READ_ONCE(s.y);
+    WRITE_ONCE(s.x, 2);
+  });
+  Options options;
+  EXPECT_NE(explore(program, options).error.find("does not do the same again"), std::string::npos);
+}
+
+TEST(DporBlocking, ATaskMayAllocateMoreThanOnePool) {
+  TestProgram program("allocations");
+  program.task("allocator", [](Shared& s) {
+    u64 sum = 0;
+    for (u64 i = 0; i < 100; i++) {
+      auto* const block = static_cast<u64*>(arch::machine().alloc(16384, 4096));
+      if (block == nullptr || reinterpret_cast<u64>(block) % 4096 != 0) return;
+      sum += *block;
+      *block = i;
+    }
+    WRITE_ONCE(s.x, sum == 0 ? 1 : 2);
+  });
+  program.task("reader", [](Shared& s) { s.r[0] = READ_ONCE(s.x); });
+  EXPECT_EQ(expect_same(program).outcome.states.size(), 2u);
 }
 
 TEST(DporBlocking, ChoicesAreAllTaken) {
