@@ -48,6 +48,7 @@ enum EventFlag : u16 {
   kRange = 32768,     ///< a plain access to a range; `value` says which, see PlainRange
   kSync = 2048,       ///< ordered behind event `source` of another task: join, first step of a spawned task, waking up
   kWaiting = 16384,   ///< found the lock held (or the task still asleep); the event that takes it comes later
+  kFree = 8192,       ///< a range (kRange) that is given back: nobody may touch it beside or behind this
   kCas = 4096,        ///< load of a compare-exchange: stores only if it read what was expected
 };
 
@@ -161,6 +162,7 @@ class Graph {
     stores_.reset();
     plain_.reset();
     fences_.reset();
+    frees_.reset();
     std::memset(static_cast<void*>(&event[0]), 0, sizeof event[0]);
     porf[0] = ordered[0] = Set{};
     porf[0].set(0);
@@ -185,12 +187,16 @@ class Graph {
     stores_ = other.stores_;
     plain_ = other.plain_;
     fences_ = other.fences_;
+    frees_ = other.frees_;
   }
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
   [[nodiscard]] bool full() const noexcept { return count_ + 4u > kCapacity; }
   [[nodiscard]] EventId newest() const noexcept { return static_cast<EventId>(count_ - 1); }
   [[nodiscard]] bool any_plain() const noexcept { return plain_.any(); }
+  [[nodiscard]] bool any_free() const noexcept { return frees_.any(); }
+  /// Events that give memory back.
+  [[nodiscard]] const Set& frees() const noexcept { return frees_; }
 
   /// Appends an event to `thread`'s program order. Edges and sets come with link_*() and complete().
   EventId append(u16 thread, u16 flags, u16 word, u64 value) noexcept {
@@ -266,6 +272,7 @@ class Graph {
       }
       if ((e.flags & kPlain) != 0) plain_.clear(id);
       if ((e.flags & kFull) != 0) fences_.clear(id);
+      frees_.clear(id);
       Thread& t = threads[e.thread];
       t.last = e.po_prev;
       t.length--;
@@ -371,6 +378,7 @@ class Graph {
     if ((flags & kRead) != 0) words[event[id].word].loads.set(id);
     if ((flags & kPlain) != 0) plain_.set(id);
     if ((flags & kFull) != 0) fences_.set(id);
+    if ((flags & kFree) != 0) frees_.set(id);
   }
   [[nodiscard]] Set close(Set set) const noexcept;
   [[nodiscard]] Set weak_bound(const Set& current, const Set* at_new_fence, const Set& causes) const noexcept;
@@ -385,6 +393,7 @@ class Graph {
   Set stores_;  // all stores
   Set plain_;   // all plain accesses
   Set fences_;  // weak: all full barriers
+  Set frees_;   // all events that give memory back
   Set readers_[kCapacity];
 };
 

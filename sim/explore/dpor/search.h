@@ -169,6 +169,7 @@ class Search final : public arch::Machine, private Ending {
     void* at = nullptr;
     u8 size = 0;
     u16 other_size = 0;  // number + 1 of the word of another size at the same place
+    bool own = false;    // the machine's, though it lies in an object of the program: a timer's
   };
   enum class ItemKind : u8 { read, place, revisit, choice, lock };
   // Who runs an execution: all shards, all jobs of one shard, or one job, of whose part it is.
@@ -234,6 +235,7 @@ class Search final : public arch::Machine, private Ending {
   void stop_task();
   void refuse(const char* what) noexcept;
   void diverged(const Task& task);
+  EventId add_range(Task& task, const PlainRange& range, u16 flags);
   void first_wait(Task& task);
   void may_sleep(const char* does, const arch::Site& site) noexcept;
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
@@ -269,6 +271,10 @@ class Search final : public arch::Machine, private Ending {
   bool may_revisit(EventId load, EventId store) const;
   bool plainest(EventId event, const Set& causes) const;
   void check_races(EventId id);
+  [[nodiscard]] EventId freed_before(EventId id) const;
+  [[nodiscard]] bool is_own(EventId id) const noexcept {
+    return (graph_->event[id].flags & (kRead | kWrite)) != 0 && word_info_[graph_->event[id].word].own;
+  }
   [[nodiscard]] PlainRange range_of(EventId id) const;
 
   // ---- dividing (search_divide.h)

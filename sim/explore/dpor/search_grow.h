@@ -162,11 +162,19 @@ bool Search<W>::plainest(EventId id, const Set& causes) const {
   return true;
 }
 
+/// Looks for an access that nothing orders with this one although they conflict, and for one to memory that was given back.
 template <unsigned W>
 void Search<W>::check_races(EventId id) {
   Graph<W>& g = *graph_;
-  if (!options_in_.races || violated_) return;
-  if ((g.event[id].flags & kPlain) == 0 && !g.any_plain()) return;
+  if (violated_ || ((g.event[id].flags & kPlain) == 0 && !g.any_plain()) || is_own(id)) return;
+  if (g.any_free()) {
+    if (const EventId before = freed_before(id); before != 0) {
+      race_ = {id, before};
+      return fail("use-after-free", "");
+    }
+  }
+  const bool free = (g.event[id].flags & kFree) != 0;
+  if (!options_in_.races && !free) return;
   Set races;
   const bool range = (g.event[id].flags & kRange) != 0;
   if (!range) races = g.races_with(id);
@@ -174,7 +182,8 @@ void Search<W>::check_races(EventId id) {
     const PlainRange mine = range_of(id);
     (range ? g.unordered(id) : g.unordered_plain(id)).each([&](unsigned other) {
       const Event& e = g.event[other];
-      if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread) return;
+      if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread || is_own(static_cast<EventId>(other)))
+        return;
       if ((range || (e.flags & kRange) != 0) && mine.conflicts(range_of(static_cast<EventId>(other)))) races.set(other);
     });
   }
@@ -183,7 +192,22 @@ void Search<W>::check_races(EventId id) {
     race_ = {static_cast<EventId>(other), id};
     return false;
   });
-  fail("data-race", "");
+  fail(free ? "use-after-free" : "data-race", "");
+}
+
+/// The event that gave back what `id` touches, unless `id` surely comes before that; 0 if there is none.
+template <unsigned W>
+EventId Search<W>::freed_before(EventId id) const {
+  const Graph<W>& g = *graph_;
+  if ((g.event[id].flags & (kRead | kWrite | kRange)) == 0) return 0;
+  const PlainRange mine = range_of(id);
+  EventId found = 0;
+  g.frees().each([&](unsigned bit) {
+    if (bit == id || g.porf[bit].test(id)) return;
+    const PlainRange freed = range_of(static_cast<EventId>(bit));
+    if (mine.offset < freed.offset + freed.bytes && freed.offset < mine.offset + mine.bytes) found = static_cast<EventId>(bit);
+  });
+  return found;
 }
 
 /// The bytes that a load, a store or a range stands for.

@@ -23,7 +23,7 @@ u16 Search<W>::make_word(const void* at, unsigned size, u64 offset) noexcept {
     refuse("a task shares memory that is not the machine's");
   }
   if (word_info_.size() >= 0xfff0) refuse("more words than the search can tell apart");
-  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size), static_cast<u16>(word_index_[offset])});
+  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size), static_cast<u16>(word_index_[offset]), false});
   word_index_[offset] = static_cast<u32>(word_info_.size());
   return static_cast<u16>(word_info_.size() - 1);
 }
@@ -201,6 +201,18 @@ void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) no
 }
 
 template <unsigned W>
+EventId Search<W>::add_range(Task& task, const PlainRange& range, u16 flags) {
+  flags |= kPlain | kRange | task.pending;
+  task.pending = 0;
+  const EventId id = graph_->append(static_cast<u16>(task.task->id), flags, 0, range.pack());
+  graph_->complete(id);
+  task.replayed++;
+  check_races(id);
+  if (violated_) leave(task, Status::frontier);
+  return id;
+}
+
+template <unsigned W>
 void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) noexcept {
   if (warming_ || !options_in_.races || bytes == 0) return;
   Task& task = running();
@@ -209,13 +221,7 @@ void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) no
   EventId id = replayed_event(task, kRange);
   if (id == 0) {
     at_frontier(task);
-    const u16 flags = kPlain | kRange | task.pending;
-    task.pending = 0;
-    id = graph_->append(static_cast<u16>(task.task->id), flags, 0, PlainRange{arena_.offset(at), bytes, write}.pack());
-    graph_->complete(id);
-    task.replayed++;
-    check_races(id);
-    if (violated_) leave(task, Status::frontier);
+    id = add_range(task, {arena_.offset(at), bytes, write}, 0);
   }
   note(id, write ? OpKind::plain_write : OpKind::plain_read, at, 0, nullptr, site);
 }
@@ -276,7 +282,16 @@ void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
 
 template <unsigned W>
 void Search<W>::free(void* memory, u64 bytes) noexcept {
-  if (set_up_) arena_.free(memory, bytes);
+  if (set_up_) return arena_.free(memory, bytes);
+  if (memory == nullptr || bytes == 0) return;
+  Task& task = running();
+  ranges_ = true;
+  EventId id = replayed_event(task, kRange);
+  if (id == 0) {
+    at_frontier(task);
+    id = add_range(task, {arena_.offset(memory), bytes, true}, kFree);
+  }
+  note(id, OpKind::time, memory, 0, nullptr, {});
 }
 
 /// The same numbers whoever asks when: a world that is explored must not depend on them.

@@ -184,7 +184,9 @@ bool Search<W>::may_see_news(const Task& task) {
   for (; event != 0; event = g.event[event].po_next) {
     const Event& e = g.event[event];
     if ((e.flags & kChoice) != 0 && !task.time_is_up) return true;
-    if ((e.flags & (kRead | kWrite)) == 0 || std::find(written_.begin(), written_.end(), e.word) != written_.end()) continue;
+    if ((e.flags & (kRead | kWrite)) == 0 || (e.flags & kWaiting) != 0 ||
+        std::find(written_.begin(), written_.end(), e.word) != written_.end())
+      continue;
     if ((e.flags & kWrite) != 0) written_.push_back(e.word);
     const EventId last = g.words[e.word].last;
     if ((e.flags & kRead) != 0 && (last == 0 ? g.words[e.word].initial : g.event[last].value) != e.value) return true;

@@ -18,8 +18,10 @@ template <unsigned W>
 class Player {
  public:
   /// `ended`: the tasks that came to their end.
-  Player(const Graph<W>& graph, MemoryModel model, const std::vector<Trail>& trail, Mask<1> ended)
-      : g_(graph), model_(model), trail_(trail), ended_(ended) {
+  /// `late`, if it is not 0, is played behind `early` wherever that can be.
+  Player(const Graph<W>& graph, MemoryModel model, const std::vector<Trail>& trail, Mask<1> ended, EventId late = 0,
+         EventId early = 0)
+      : g_(graph), model_(model), trail_(trail), ended_(ended), late_(late), early_(early) {
     effective_.set(0);
     played_.set(0);
     next_.resize(g_.threads.size());
@@ -88,6 +90,7 @@ class Player {
   [[nodiscard]] bool ready(u16 thread, bool plain) const {
     const EventId id = next_marked(thread);
     if (id == 0) return next_[thread] != 0;
+    if (plain && id == late_ && !played_.test(early_)) return false;
     const Event& e = g_.event[id];
     if (is(id, kSync)) {
       if (!played_.test(e.rf)) return false;
@@ -202,6 +205,7 @@ class Player {
   MemoryModel model_;
   const std::vector<Trail>& trail_;
   Mask<1> ended_;
+  EventId late_, early_;
   Mask<W> played_;
   Mask<W> effective_;
   std::vector<EventId> next_;
@@ -232,10 +236,16 @@ void Search<W>::tell() {
     const PlainRange where = range_of(race_.second);
     std::string word = program_.word_name(static_cast<unsigned char*>(arena_.base()) + where.offset);
     if (word.empty()) word = fmt::format("arena+{:#x}", where.offset);
-    result_.violation.text =
-        fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, side(race_.first), side(race_.second));
+    if (result_.violation.check == "use-after-free")
+      result_.violation.text = fmt::format("{} is given back by {} while it is still in use: {}", word,
+                                           tasks_[graph_->event[race_.second].thread]->task->name, side(race_.first));
+    else
+      result_.violation.text =
+          fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, side(race_.first), side(race_.second));
   }
-  result_.schedule = Player<W>(*graph_, options_in_.memory, trail_, ended).play();
+  const EventId given_back = result_.violation.check == "use-after-free" ? race_.second : EventId{0};
+  result_.schedule =
+      Player<W>(*graph_, options_in_.memory, trail_, ended, given_back != 0 ? race_.first : EventId{0}, given_back).play();
 }
 
 // ---- findings ------------------------------------------------------------------------------------------------------

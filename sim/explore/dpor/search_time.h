@@ -154,6 +154,7 @@ void Search<W>::timer_start(arch::Timer& timer, u64 due) noexcept {
   timer.armed = true;
   auto* const word = reinterpret_cast<u64*>(&timer.engine[0]);
   const u64 generation = next_generation();
+  word_info_[word_of(word, 8)].own = true;
   perform(word, {generation, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_start, {});
   spawn_service(&Search::timer_service, &timer, word, generation, due);
 }
@@ -268,6 +269,7 @@ void Search<W>::keep_early() {
   const auto add = [&](void (*entry)(void*), void* object, u64* word, u64 due) {
     auto* const service = new (arena_.alloc(sizeof(Service), 16)) Service{{}, this, object, word, ++generation, due, 0};
     *word = generation;
+    word_info_[word_of(word, 8)].own = true;
     prepare_service(*service);
     spawn(service->task, entry, service, {});
     tasks_.back()->initial = tasks_.back()->service = true;

@@ -359,6 +359,26 @@ TEST(DporBlocking, ATaskMayAllocateMoreThanOnePool) {
   EXPECT_EQ(expect_same(program).outcome.states.size(), 2u);
 }
 
+TEST(DporBlocking, MemoryIsInUseUntilWhoeverUsesItIsDone) {
+  for (const bool waits : {true, false}) {
+    TestProgram program(waits ? "freed-in-order" : "freed-in-use");
+    program.task("owner", [waits](Shared& s) {
+      void* const block = arch::machine().alloc(16, 16);
+      WRITE_ONCE(*static_cast<u32*>(block), 5);
+      plain_store(s.payload[0], reinterpret_cast<u64>(block));
+      smp_store_release(s.x, 1);
+      while (waits && smp_load_acquire(s.y) == 0) arch::machine().poll_pass(arch::Site::here());
+      arch::machine().free(block, 16);
+    });
+    program.task("user", [](Shared& s) {
+      if (smp_load_acquire(s.x) != 0) s.r[0] = READ_ONCE(*reinterpret_cast<u32*>(plain_load(s.payload[0])));
+      smp_store_release(s.y, 1);
+    });
+    const Searched sc = expect_same(program);
+    EXPECT_EQ(sc.outcome.checks, waits ? std::set<std::string>{} : std::set<std::string>{"use-after-free"});
+  }
+}
+
 TEST(DporBlocking, ChoicesAreAllTaken) {
   TestProgram program("choose");
   program.task("chooser", [](Shared& s) {
