@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A finding is the same in every build, minimised as it is: what happens in its schedule has the same trace hash. The hashes are
+// in tests/golden, written by one build and read by all (GCC and Clang, optimised or not, with sanitizers or without).
+//
+// A change of the explorer that changes them on purpose: delete the file's lines, run this test, and take what it prints.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "sim/explore/explore.h"
+#include "sim/explore/programs/handshake.h"
+
+namespace uringsim {
+namespace {
+
+using sim::Memory;
+
+/// One line for every wrong variant of the handshake, memory model and strategy: the trace hash.
+std::string found_by_this_build() {
+  std::string text;
+  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak})
+    for (const char* const variant : {"no-a", "no-b", "v5.10"}) {
+      sim::programs::HandshakeOptions options{.submissions = 2};
+      options.app_barrier = std::string_view(variant) != "no-a";
+      options.sq_barrier = std::string_view(variant) != "no-b";
+      options.second_look = std::string_view(variant) != "v5.10";
+      if (memory == Memory::sc && options.second_look) continue;  // nothing to be found
+      for (const Search strategy : {Search::dfs, Search::pct, Search::random}) {
+        sim::programs::Handshake program(options);
+        ExploreOptions search;
+        search.strategy = strategy;
+        search.memory = memory;
+        search.executions = 100'000;
+        const ExploreResult result = explore(program, search);
+        EXPECT_TRUE(result.found) << program.name() << " " << to_string(strategy) << " " << to_string(memory);
+        EXPECT_EQ(replay(program, sim::Repro::from_json(result.repro.to_json())).difference, "");
+        text += fmt::format("{} {} {} {:016x}\n", program.name(), sim::to_string(memory), to_string(strategy), result.repro.hash);
+      }
+    }
+  return text;
+}
+
+TEST(GoldenRepro, FindingsAreTheSameInEveryBuild) {
+  std::ifstream file(URINGSIM_SOURCE_DIR "/tests/golden/repro_hashes.txt");
+  std::ostringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(found_by_this_build(), golden.str());
+}
+
+}  // namespace
+}  // namespace uringsim
