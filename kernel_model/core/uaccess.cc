@@ -10,9 +10,27 @@ namespace uringsim::kernel {
 bool access_ok(uptr start, u64 bytes) noexcept { return bytes <= TASK_SIZE && start <= TASK_SIZE - bytes; }
 
 namespace {
+constexpr uptr kKernelHalf = 0xffff800000000000;
+
+/// The kernel pointer behind an address of kmap(), if current may follow it; else null.
+u8* kernel_pointer(uptr address) noexcept {
+  const bool kernel_ds = (current()->flags & PF_KTHREAD) != 0 && current()->mm == nullptr;
+  return kernel_ds && address >= kKernelHalf ? reinterpret_cast<u8*>(address & ~kKernelHalf) : nullptr;
+}
+}  // namespace
+
+uptr kmap(const page* page) noexcept { return reinterpret_cast<uptr>(page->data) | kKernelHalf; }
+
+namespace {
 /// Calls step(kernel pointer, bytes) for each page of the user range; returns the bytes it did not get to.
 template <class Step>
 u64 walk(uptr user, u64 bytes, bool write, Step step) noexcept {
+  if (u8* const at = kernel_pointer(user)) {
+    arch::machine().charge(arch::Cost::copy, bytes);
+    arch::plain_range(at, bytes, write);
+    step(at, bytes);
+    return 0;
+  }
   if (!access_ok(user, bytes)) return bytes;
   mm_struct* const mm = current()->mm;
   arch::machine().charge(arch::Cost::copy, bytes);

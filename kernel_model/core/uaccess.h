@@ -24,4 +24,9 @@ template <class T>
 /// True if the range lies in user address space at all (says nothing of mappings).
 [[nodiscard]] bool access_ok(uptr start, u64 bytes) noexcept;
 
+/// The address at which the kernel maps a page. Models kmap(): beyond user address space, so that the functions above fault on
+/// it in a task that works on user memory. A kernel thread that has borrowed no address space may hand it to them all the same
+/// (5.4: its get_fs() is KERNEL_DS until it takes an mm and calls set_fs(USER_DS)).
+[[nodiscard]] uptr kmap(const page* page) noexcept;
+
 }  // namespace uringsim::kernel

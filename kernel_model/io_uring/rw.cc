@@ -2,6 +2,7 @@
 // READV, WRITEV, READ_FIXED, WRITE_FIXED.
 #include "kernel_model/block/ioprio.h"
 #include "kernel_model/core/rlimit.h"
+#include "kernel_model/core/uaccess.h"
 #include "kernel_model/io_uring/cq_ring.h"
 #include "kernel_model/io_uring/opcodes.h"
 #include "kernel_model/io_uring/profile.h"
@@ -169,16 +170,18 @@ struct imported {
 };
 
 // Models fs/io_uring.c:loop_rw_iter() (5.4): files that know read and write only. They cannot be asked not to block.
-// Divergence: a registered buffer reaches such a file through its user address, not through a kernel mapping.
+// A registered buffer is handed over where the kernel has its page mapped, a page at a time and without bv_offset, as 5.4 does:
+// a buffer that starts within a page is read and written from the start of that page. A worker that has borrowed the submitter's
+// memory for an earlier request may not follow such an address: the file answers -EFAULT.
 s64 loop_rw_iter(int rw, file* file, kiocb* kiocb, iov_iter* iter) noexcept {
   KERNEL_FUNCTION;
   if ((kiocb->ki_flags & IOCB_HIPRI) != 0) return -EOPNOTSUPP;
   if ((kiocb->ki_flags & IOCB_NOWAIT) != 0) return -EAGAIN;
   s64 ret = 0;
   while (iov_iter_count(iter) != 0) {
-    if (iter->kind != iov_iter::Kind::iovec) return ret != 0 ? ret : -EINVAL;
-    const uptr base = iter->iov->iov_base + iter->iov_offset;
-    u64 len = iter->iov->iov_len - iter->iov_offset;
+    const bool fixed = iter->kind == iov_iter::Kind::bvec;
+    const uptr base = (fixed ? kmap(iter->bvec->bv_page) : iter->iov->iov_base) + iter->iov_offset;
+    u64 len = (fixed ? iter->bvec->bv_len : iter->iov->iov_len) - iter->iov_offset;
     if (len > iter->count) len = iter->count;
     const s64 nr =
         rw == READ ? file->f_op->read(file, base, len, &kiocb->ki_pos) : file->f_op->write(file, base, len, &kiocb->ki_pos);
