@@ -89,8 +89,11 @@ void insert_vma(mm_struct* mm, vm_area_struct* vma) noexcept {
 
 /// The highest gap of `bytes`; 0 if there is none. Models arch_get_unmapped_area_topdown().
 uptr unmapped_area(mm_struct* mm, u64 bytes) noexcept {
-  constexpr uptr kTop = 0x7ffff7fff000;  // below the stack of a program, without randomisation
-  constexpr uptr kBottom = 0x10000;      // vm.mmap_min_addr
+  // Randomisation moves mmap_base down by up to a TiB: always by that much, so that every run has the same addresses, and as far
+  // below TASK_SIZE as the base of nearly every process, so that no iovec of 2 GiB (MAX_RW_COUNT) that starts there leaves user
+  // address space.
+  constexpr uptr kTop = 0x7f0000000000;
+  constexpr uptr kBottom = 0x10000;  // vm.mmap_min_addr
   uptr end = kTop;
   for (list_head* at = mm->mmap.prev; at != &mm->mmap; at = at->prev) {
     const vm_area_struct* const vma = list_entry(at, vm_area_struct, link);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What no recording has: the same programs with the answers that the sources of a release give.
+#include "sim/tape/model_player.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "sim/tape/conform.h"
+
+namespace uringsim::sim::tape {
+namespace {
+
+/// Plays a tape of `steps` under `kernel`; the first answer that differs from its own, or nothing.
+std::string difference(const std::string& kernel, const std::string& steps) {
+  const Tape tape = parse_recording(fmt::format(R"({{"name":"t","steps":[{}],"end":"exit"}})", steps), "t").tapes.at(0);
+  ModelOptions options;
+  options.kernel = kernel;
+  std::string text = "not played";
+  play_on_model(
+      {&tape}, options,
+      [&](size_t, const Played& played) {
+        const auto found = first_difference(tape, played);
+        text = found ? describe(tape, *found) : "";
+      },
+      [] { return false; });
+  return text;
+}
+
+/// A ring with one registered buffer of 8 KiB that begins with the number 5.
+const std::string kRegistered =
+    R"({"do":"setup","entries":8,"out":{"ret":0,"sq_entries":8,"cq_entries":16}},)"
+    R"({"do":"mem","name":"b","size":8192,"fields":[["u64",5]]},{"do":"mem","name":"v","fields":[["ptr","b"],["u64",8192]]},)"
+    R"({"do":"register","op":"REGISTER_BUFFERS","arg":"v","nr_args":1,"out":{"ret":0}},)";
+
+/// One request on `file` and what it completes with.
+std::string completes(const std::string& op, const std::string& file, const std::string& more, int res) {
+  return fmt::format(R"({{"do":"sqe","op":"{}","ud":1,"fd":"{}",{}}},{{"do":"submit"}},)"
+                     R"({{"do":"enter","to_submit":1,"min_complete":1,"flags":["GETEVENTS"],"out":{{"ret":1}}}},)"
+                     R"({{"do":"reap","out":{{"cqes":[[1,{},0]]}}}})",
+                     op, file, more, res);
+}
+std::string fixed(const std::string& op, const std::string& file, unsigned len, int res) {
+  return completes(op, file, fmt::format(R"("addr":"b","len":{},"buf_index":0)", len), res);
+}
+
+/// `vectors` of pointer "d" and length, named "v".
+std::string vectors(std::initializer_list<u64> lengths) {
+  std::string fields;
+  for (const u64 length : lengths) fields += fmt::format(R"({}["ptr","d"],["u64",{}])", fields.empty() ? "" : ",", length);
+  return R"({"do":"setup","entries":8,"out":{"ret":0,"sq_entries":8,"cq_entries":16}},{"do":"buf","name":"d","size":4096},)" +
+         fmt::format(R"({{"do":"mem","name":"v","fields":[{}]}},)", fields);
+}
+
+const std::string kDirectory = R"({"do":"file","name":"f","kind":"dir"},)";
+const std::string kEventfd = R"({"do":"file","name":"f","kind":"eventfd","init":3,"nonblock":true},)";
+const std::string kTimerfd = R"({"do":"file","name":"f","kind":"timerfd","ms":1},{"do":"sleep","ms":20},)";
+
+TEST(ModelPlayer, RegisteredBuffersReachFilesThatOnlyReadAndWriteSince5_4) {
+  EXPECT_EQ(difference("v5.4", kRegistered + kDirectory + fixed("READ_FIXED", "f", 8, -21)), "");
+  EXPECT_EQ(difference("v5.4", kRegistered + kTimerfd + fixed("READ_FIXED", "f", 8, 8)), "");
+  // The counter is taken: the file has nothing left to read.
+  EXPECT_EQ(difference("v5.4", kRegistered + kEventfd + fixed("READ_FIXED", "f", 8, 8) +
+                                   R"(,{"do":"read","name":"f","val":true,"out":{"ret":-11}})"),
+            "");
+  EXPECT_EQ(difference("v5.4", kRegistered + kEventfd + fixed("WRITE_FIXED", "f", 8, 8) +
+                                   R"(,{"do":"read","name":"f","val":true,"out":{"ret":8,"val":8}})"),
+            "");
+  EXPECT_EQ(difference("v5.4", kRegistered + kEventfd + fixed("WRITE_FIXED", "f", 100, 8)), "");
+}
+
+TEST(ModelPlayer, RegisteredBuffersAreRefusedByFilesThatOnlyReadAndWriteIn5_1) {
+  EXPECT_EQ(difference("v5.1", kRegistered + kDirectory + fixed("READ_FIXED", "f", 8, -22)), "");
+  EXPECT_EQ(difference("v5.1", kRegistered + kEventfd + fixed("READ_FIXED", "f", 8, -22)), "");
+  EXPECT_EQ(difference("v5.1", kRegistered + kEventfd + fixed("WRITE_FIXED", "f", 8, -22)), "");
+  EXPECT_EQ(difference("v5.1", kRegistered + kTimerfd + fixed("READ_FIXED", "f", 8, -22)), "");
+}
+
+TEST(ModelPlayer, LongVectorsAreCutToWhatOneCallMovesAndNotRefused) {
+  const std::string null = R"({"do":"file","name":"f","kind":"devnull"},)";
+  const std::string file = R"({"do":"file","name":"f","kind":"regular","size":100},)";
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    EXPECT_EQ(difference(kernel, vectors({0x9000000}) + null + completes("WRITEV", "f", R"("addr":"v","len":1)", 150994944)), "");
+    EXPECT_EQ(difference(kernel, vectors({0x7fffffff, 0x7fffffff}) + null +
+                                     completes("WRITEV", "f", R"("addr":"v","len":2)", 2147479552)),
+              "");
+    EXPECT_EQ(difference(kernel, vectors({0x10000000}) + file + completes("READV", "f", R"("addr":"v","len":1)", 100)), "");
+  }
+  const std::string message =
+      R"({"do":"mem","name":"m","fields":[["u64",0],["u64",0],["ptr","v"],["u64",1],["u64",0],["u64",0],["u64",0]]},)"
+      R"({"do":"file","name":"s","kind":"socketpair"},{"do":"write","name":"s.b","len":50,"out":{"ret":50}},)";
+  EXPECT_EQ(difference("v5.4", vectors({0x10000000}) + message + completes("RECVMSG", "s.a", R"("addr":"m","len":1)", 50)), "");
+}
+
+}  // namespace
+}  // namespace uringsim::sim::tape
