@@ -54,7 +54,7 @@ Conformity conform(const Recording& recording, const Selection& selection, std::
   result.stopped = done < tapes.size();
   for (Verdict& verdict : result.verdicts) {
     if (!verdict.difference || stop()) continue;
-    if (auto reason = doubtful(*verdict.tape, verdict.played, verdict.difference->step, doubts)) {
+    if (auto reason = doubtful(*verdict.tape, doubts)) {
       verdict.drawer = Drawer::not_applicable;
       verdict.reason = std::move(*reason);
     }
@@ -62,11 +62,26 @@ Conformity conform(const Recording& recording, const Selection& selection, std::
   return result;
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      out += "\\n";
+    else if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::string describe(const Tape& tape, const Difference& difference) {
   const bool within = difference.step < tape.steps.size();
   const std::string kind = within ? tape.steps[difference.step].body.value("do", "") : "exit";
-  return fmt::format("{} step {} ({}): {}: expected {}, got {}", tape.name, difference.step, kind,
-                     difference.field.empty() ? "result" : difference.field, difference.expected.dump(), difference.got.dump());
+  return fmt::format("{} step {} ({}): {}: expected {}, got {}", printable(tape.name), difference.step, kind,
+                     difference.field.empty() ? "result" : printable(difference.field), difference.expected.dump(),
+                     difference.got.dump());
 }
 
 Json to_json(const Tape& tape, const Difference& difference) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/tape/applicability.h"
@@ -47,6 +48,9 @@ struct Conformity {
 [[nodiscard]] Conformity conform(const Recording& recording, const Selection& selection, std::span<const ApplicabilityRule> rules,
                                  std::string_view kernel, const Player& player, std::span<const Doubt> doubts,
                                  const std::function<void(size_t, size_t)>& progress, const std::function<bool()>& stop);
+
+/// `text` from a recording as it may go to a terminal: control characters as \n or \x1b.
+[[nodiscard]] std::string printable(std::string_view text);
 
 /// One line a person can read: "op/nop step 4 (reap): cqes[0].res: expected -22, got 0".
 [[nodiscard]] std::string describe(const Tape& tape, const Difference& difference);

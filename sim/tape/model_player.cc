@@ -15,6 +15,7 @@
 #include "sim/tape/interpreter.h"
 #include "sim/tape/model_system.h"
 #include "sim/tape/schema.h"
+#include "sim/trace/export.h"
 #include "sim/world/world.h"
 
 namespace uringsim::sim::tape {
@@ -27,19 +28,30 @@ constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to givi
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
 constexpr unsigned kProcessors = 2;             // as the machines that were recorded
 
-/// Passes the kernel's events on as lines of text.
+/// Passes the kernel's events on as lines of text, in the words of Linux's tracepoints.
 class TraceLines final : public kernel::TraceSink {
  public:
   explicit TraceLines(const LineWriter& out) : out_(out) {}
   void event(const kernel::TraceEvent& event) noexcept override {
-    const auto& v = event.values;
-    const std::string text = fmt::format(fmt::runtime(kernel::event_format(event.kind)), v[0], v[1], v[2], v[3], v[4], v[5]);
-    out_.write(trace_line(fmt::format("{:>12.3f} ms  task {:<3} {}: {}", static_cast<double>(event.time - kStart) / 1e6,
-                                      event.task, kernel::event_name(event.kind), text)));
+    if (event.kind == kernel::EventKind::task_newtask) {
+      introductions_.push_back(event);
+      tasks_ = traced_tasks(introductions_);
+    }
+    out_.write(trace_line(fmt::format("{:>12.3f} ms  {:<20} {}", static_cast<double>(event.time - kStart) / 1e6, who(event.task),
+                                      event_line(event, tasks_))));
   }
 
  private:
+  /// Name and pid; what is no task is the machine's: idle, or an interrupt.
+  [[nodiscard]] std::string who(u32 id) const {
+    for (const TracedTask& task : tasks_)
+      if (task.id == id) return fmt::format("{}-{}", task.comm, task.pid);
+    return id == 0 ? "<idle>" : "<interrupt>";
+  }
+
   const LineWriter& out_;
+  std::vector<kernel::TraceEvent> introductions_;
+  std::vector<TracedTask> tasks_;
 };
 
 /// What a player of tapes takes between two steps, see Circumstances.

@@ -41,14 +41,13 @@ std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& 
   return doubts;
 }
 
-std::optional<std::string> doubtful(const Tape& tape, const Played& usual, size_t step, std::span<const Doubt> doubts) {
-  const Tape answered = with_answers(tape, usual);
+std::optional<std::string> doubtful(const Tape& tape, std::span<const Doubt> doubts) {
   for (const Doubt& doubt : doubts)
     for (const Player& player : doubt.players) {
-      std::optional<Difference> parted;
+      bool reproduced = false;
       player(
-          {&tape}, [&](size_t, Played played) { parted = first_difference(answered, played); }, [] { return false; });
-      if (parted && parted->step <= step) return doubt.reason;
+          {&tape}, [&](size_t, Played played) { reproduced = !first_difference(tape, played); }, [] { return false; });
+      if (reproduced) return doubt.reason;
     }
   return std::nullopt;
 }

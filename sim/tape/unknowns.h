@@ -2,12 +2,12 @@
 // What a recording does not tell of the machine it was made on, and an answer can depend on all the same.
 //
 // The model plays a tape under the usual circumstances. Where it answers otherwise than recorded, the tape is played under the
-// other circumstances of each unknown too: if the model's own answers part ways no later than they part with the recording, the
-// tape asks about the machine and not about the kernel, and cannot apply. The judgement is about the tape alone, whatever it is
-// called and whatever was recorded; every other difference stays one.
+// other circumstances of each unknown too: if the model gives the recorded answers there, every one of them to the end of the
+// tape, then the recording and the model differ in the machine and not in the kernel, and the tape cannot apply. Anything less,
+// an answer that no circumstance explains among many that vary, stays a difference.
 //
 //     std::vector<Doubt> doubts = ...;     // one for each of unknowns(), its players made for its circumstances
-//     if (auto reason = doubtful(tape, usual_answers, step_of_the_difference, doubts)) ...
+//     if (auto reason = doubtful(tape, doubts)) ...
 #pragma once
 
 #include <array>
@@ -55,8 +55,8 @@ struct Doubt {
 /// Makes the doubts for `player_under`, which gives a player for circumstances.
 [[nodiscard]] std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& player_under);
 
-/// Why `tape` has no answer of its own at `step` or later, or nothing if none of the doubts matters that early.
-[[nodiscard]] std::optional<std::string> doubtful(const Tape& tape, const Played& usual, size_t step,
-                                                  std::span<const Doubt> doubts);
+/// What the recorded answers of `tape` depend on, if under one of the circumstances in doubt the model gives exactly these; else
+/// nothing. For a tape that the model answers otherwise under the usual ones.
+[[nodiscard]] std::optional<std::string> doubtful(const Tape& tape, std::span<const Doubt> doubts);
 
 }  // namespace uringsim::sim::tape

@@ -121,6 +121,43 @@ TEST(ConformCli, ExplainShowsTheTraceBothAnswersAndMarksTheFirstDifference) {
   EXPECT_EQ(good.out.find("first difference"), std::string::npos) << good.out;
 }
 
+TEST(ConformCli, ExplainNamesTasksAndShowsBothAnswersOfEveryStep) {
+  const TemporaryFile recording(kHeader + kGood);
+  const Result result = uringsim("conform --explain op/good " + recording.path());
+  EXPECT_NE(result.out.find(" tape-"), std::string::npos) << result.out;            // the task of a line, and its pid
+  EXPECT_NE(result.out.find("comm=kworker/0:0"), std::string::npos) << result.out;  // a task that an event is about
+  EXPECT_NE(result.out.find("recorded {\"ret\":1}"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("modelled {\"ret\":1}"), std::string::npos) << result.out;
+}
+
+TEST(ConformCli, AWrongAnswerBehindOneThatDependsOnTheMachineIsADifference) {
+  std::string wrong = kStale;
+  wrong.replace(wrong.find("[1,0,0]"), 7, "[9,0,0]");
+  const TemporaryFile recording(kHeader + wrong);
+  const Result result = uringsim("conform " + recording.path());
+  EXPECT_EQ(result.code, 1) << result.out;
+  EXPECT_NE(result.out.find("0 matched, 1 differ, 0 not applicable"), std::string::npos) << result.out;
+}
+
+TEST(ConformCli, NamesOfTapesReachTheTerminalWithoutControlCharacters) {
+  std::string odd = kBad;
+  odd.replace(odd.find("enter/bad"), 9, "enter/\\n\\u001b[31mbad");
+  const TemporaryFile recording(kHeader + odd);
+  const std::string shown = "enter/\\n\\x1b[31mbad";
+  EXPECT_NE(uringsim("conform " + recording.path()).out.find("differs " + shown + " step 1"), std::string::npos);
+  const Result unknown = uringsim("conform --explain other " + recording.path());
+  EXPECT_EQ(unknown.out.find('\x1b'), std::string::npos) << unknown.out;
+  EXPECT_NE(unknown.out.find(shown), std::string::npos) << unknown.out;
+}
+
+TEST(ConformCli, ARecordingWithoutTapesIsRefusedAsSuch) {
+  const TemporaryFile recording(kHeader);
+  const Result result = uringsim("conform " + recording.path());
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.out.find("the recording holds no tapes"), std::string::npos) << result.out;
+  EXPECT_EQ(result.out.find("--filter"), std::string::npos) << result.out;
+}
+
 TEST(ConformCli, ExplainingAnUnknownTapeNamesTheNearest) {
   const TemporaryFile recording(kHeader + kGood);
   const Result result = uringsim("conform --explain op/goof " + recording.path());

@@ -53,11 +53,12 @@ class Conform : public Command {
   }
 
   int run(Terminal& terminal) override {
-    bool differs = false, selected = false;
+    bool differs = false, selected = false, any = false;
     Json reports = Json::array();
     for (const std::string& file : files_) {
       const tape::Recording recording = read(file);
       const std::string kernel = kernel_of(recording);
+      any |= !recording.tapes.empty();
       if (!explain_.empty()) {
         differs |= explain(terminal, recording, kernel);
         continue;
@@ -72,6 +73,9 @@ class Conform : public Command {
         print(terminal, result, file, kernel);
       if (result.stopped) break;
     }
+    if (!any && explain_.empty())
+      throw sim::InputError(files_.size() == 1 ? fmt::format("{}: the recording holds no tapes", files_[0])
+                                               : std::string("conform: the recordings hold no tapes"));
     if (!selected && explain_.empty()) throw sim::InputError("conform: no tape is selected by --filter and --group");
     if (coverage_ && !json_) print_unreached(terminal);
     if (json_ && explain_.empty()) terminal.print((files_.size() == 1 && !reports.empty() ? reports[0] : reports).dump(1));
@@ -92,7 +96,8 @@ class Conform : public Command {
                                         sim::name_hint(kernel, std::vector<std::string_view>(known.begin(), known.end()))));
     for (const tape::Tape& one : recording.tapes)
       if (one.end.is_null())
-        throw sim::InputError(fmt::format("{}:{}: {} has no results; this is no recording", recording.file, one.line, one.name));
+        throw sim::InputError(
+            fmt::format("{}:{}: {} has no results; this is no recording", recording.file, one.line, tape::printable(one.name)));
     return kernel;
   }
 
@@ -138,7 +143,7 @@ class Conform : public Command {
       if (verdict.drawer == tape::Drawer::differ)
         terminal.print(terminal.styled("bad", "differs ") + tape::describe(*verdict.tape, *verdict.difference));
       if (verdict.drawer == tape::Drawer::not_applicable)
-        terminal.print("not applicable " + verdict.tape->name + ": " + verdict.reason);
+        terminal.print("not applicable " + tape::printable(verdict.tape->name) + ": " + verdict.reason);
     }
     if (coverage_) print_coverage(terminal, result, kernel);
     print_groups(terminal, result);
@@ -186,10 +191,10 @@ class Conform : public Command {
     const auto found =
         std::find_if(recording.tapes.begin(), recording.tapes.end(), [&](const tape::Tape& t) { return t.name == explain_; });
     if (found == recording.tapes.end()) {
-      std::vector<std::string_view> names;
-      for (const tape::Tape& one : recording.tapes) names.push_back(one.name);
-      throw sim::InputError(
-          fmt::format("{}: no tape {}; {}", recording.file, sim::in_quotes(explain_), sim::name_hint(explain_, names)));
+      std::vector<std::string> names;
+      for (const tape::Tape& one : recording.tapes) names.push_back(tape::printable(one.name));
+      throw sim::InputError(fmt::format("{}: no tape {}; {}", recording.file, sim::in_quotes(explain_),
+                                        sim::name_hint(explain_, std::vector<std::string_view>(names.begin(), names.end()))));
     }
     tape::Played played;
     player(kernel)(
@@ -203,8 +208,7 @@ class Conform : public Command {
       if (i < played.traces.size())
         for (const std::string& line : played.traces[i]) terminal.print(terminal.styled("dim", "        | " + line));
       if (!step.out.is_null()) terminal.print("        recorded " + step.out.dump());
-      if (i < played.outs.size() && !played.outs[i].is_null() && played.outs[i] != step.out)
-        terminal.print("        modelled " + played.outs[i].dump());
+      if (i < played.outs.size() && !played.outs[i].is_null()) terminal.print("        modelled " + played.outs[i].dump());
     }
     for (size_t i = found->steps.size(); i < played.traces.size(); i++)
       for (const std::string& line : played.traces[i]) terminal.print(terminal.styled("dim", "        | " + line));

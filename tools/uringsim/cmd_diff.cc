@@ -190,7 +190,7 @@ class Diff : public Command {
     if (terminal.stop_signal() != 0) return exit_bad;
     for (size_t i = 0; i < tapes.size(); i++) out.line(tape::to_json(tape::with_answers(*tapes[i], played[i])));
     out.finish();
-    for (const auto& [name, reason] : left_out) terminal.print(fmt::format("left out {}: {}", name, reason));
+    for (const auto& [name, reason] : left_out) terminal.print(fmt::format("left out {}: {}", tape::printable(name), reason));
     terminal.print(fmt::format("{}: {} tapes recorded on {}", record_, tapes.size(), tape::host_release()));
     compare_with_input(terminal, input, tapes, played);
     return exit_good;
@@ -299,12 +299,13 @@ class Diff : public Command {
   void judge(Outcome& outcome, const tape::Tape& one, const tape::Played& host, const tape::Played& model_answers,
              Terminal& terminal) const {
     outcome.played++;
-    const auto difference = tape::first_difference(tape::with_answers(one, host), model_answers);
+    const tape::Tape answered = tape::with_answers(one, host);
+    const auto difference = tape::first_difference(answered, model_answers);
     if (!difference) {
       outcome.matched++;
     } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(one, *difference, kernel_)) {
       outcome.excused[*row]++;
-    } else if (auto reason = tape::doubtful(one, model_answers, difference->step, tape::model_doubts(model()))) {
+    } else if (auto reason = tape::doubtful(answered, tape::model_doubts(model()))) {
       outcome.left_out.emplace_back(one.name, std::move(*reason));
     } else {
       Found found{one, *difference, one};
@@ -378,7 +379,7 @@ class Diff : public Command {
       excused += count;
     }
     for (const auto& [name, reason] : outcome.left_out)
-      if (same_release_ || fuzz_ != 0) terminal.print(fmt::format("not applicable {}: {}", name, reason));
+      if (same_release_ || fuzz_ != 0) terminal.print(fmt::format("not applicable {}: {}", tape::printable(name), reason));
     terminal.print(fmt::format("{}: {} matched, {} differ, {} excused, {} not applicable, {} without result", input.file,
                                outcome.matched, outcome.differences.size(), excused, outcome.left_out.size(), outcome.no_result));
     if (outcome.played < outcome.asked)
