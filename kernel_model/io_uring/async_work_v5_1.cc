@@ -11,6 +11,8 @@ namespace uringsim::kernel {
 void io_queue_async_work_v5_1(io_ring_ctx* ctx, io_kiocb* req) noexcept {
   KERNEL_FUNCTION;
   ctx->kernel_->trace(EventKind::io_uring_queue_async_work, ctx->id, req->id, req->flags, 0, req->id);
+  // After UNREGISTER_FILES there is none, and Linux 5.1 dies of it.
+  BUG_ON(ctx->sqo_wq[0] == nullptr, "io_queue_async_work: the workqueue went with the registered files");
   queue_work(ctx->sqo_wq[0], &req->work);
 }
 

@@ -32,6 +32,7 @@ struct io_uring_profile {
   bool prep_is_kept = false;           ///< a retried request is not prepared again (5.1)
   bool blocks_inline = false;          ///< files that cannot be asked not to block are read and written in the submitter (5.1)
   bool loops_over_read_write = false;  ///< files without read_iter are served through read (5.4)
+  bool files_end_async_work = false;   ///< the end of a file set stops the SQ thread and destroys the workqueue (5.1)
   bool short_read_punts = false;       ///< a short buffered read goes to a worker (5.4)
 
   /// What io_kiocb::fsize holds where 5.4 reads it without having set it: whatever was in that memory before, most often nothing.

@@ -3,7 +3,7 @@
 //
 // Divergence: Linux hands the files to a UNIX socket of its own so that its garbage collector sees cycles of rings and sockets
 // (io_sqe_files_scm). Rings cannot be registered, and what remains visible is that files are put when the set goes, after the
-// workqueues have run dry (io_destruct_skb).
+// workqueues have run dry (io_destruct_skb), in 5.1 with the SQ thread and the workqueue.
 #include "kernel_model/core/uaccess.h"
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/io_uring/register.h"
@@ -27,8 +27,13 @@ void io_sqe_files_drop(io_ring_ctx* ctx) noexcept {
 int io_sqe_files_unregister(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   if (ctx->user_files == nullptr) return -ENXIO;
-  for (workqueue_struct* const wq : ctx->sqo_wq)
-    if (wq != nullptr) flush_workqueue(wq);
+  if (ctx->profile->files_end_async_work) {
+    // 5.1 wants nobody to use the files any more, and takes for that what is meant for the ring's end: nothing starts them again.
+    io_finish_async(ctx);
+  } else {
+    for (workqueue_struct* const wq : ctx->sqo_wq)
+      if (wq != nullptr) flush_workqueue(wq);
+  }
   io_sqe_files_drop(ctx);
   return 0;
 }

@@ -27,6 +27,7 @@ constinit const io_uring_profile v5_1 = {
     .opcode_read_again = true,
     .prep_is_kept = true,
     .blocks_inline = true,
+    .files_end_async_work = true,
     .native_bugs = BugSet{}
                        .with(Bug::sqpoll_wakeup_and_getevents_exclusive)
                        .with(Bug::sq_park_before_prepare_wait)
