@@ -79,7 +79,8 @@ RaceReport hunt(const std::string& file, const RaceOptions& options) {
   } else {
     report.affected = kernel::describe(kernel::find_bug(scenario.name)).affected;
   }
-  if (const SearchExpectation* const expected = expected_violation(ScenarioProgram(scenario), report.memory))
+  const ScenarioProgram program(scenario);
+  if (const SearchExpectation* const expected = expected_violation(program, report.memory))
     report.expected = expected->check.name;
   else
     throw InputError(fmt::format("{}: /expect: is no race: no search is expected to find a violation", file));
