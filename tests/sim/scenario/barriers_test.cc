@@ -132,8 +132,10 @@ INSTANTIATE_TEST_SUITE_P(Kernel, EveryBarrier, testing::ValuesIn(sim::barriers()
 
 // What orders a word of the rings, or the SQ thread's sleep, is needed: a listing is not enough.
 TEST(Barriers, OfRingWordsAndOfTheSleepOfTheSqThreadAreFound) {
-  for (const Barrier& barrier : sim::barriers())
-    if (barrier.id.rfind("io_", 0) == 0) EXPECT_EQ(barrier.known, Barrier::Known::found) << barrier.id;
+  for (const Barrier& barrier : sim::barriers()) {
+    if (barrier.id.rfind("io_", 0) != 0) continue;
+    EXPECT_EQ(barrier.known, Barrier::Known::found) << barrier.id;
+  }
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST(PlainRuns, PassWithTheBugIn) {
     const sim::Scenario scenario = sim::load_scenario(file);
     if (scenario.name == "iopoll-sqpoll-pending-cqe-loop" || scenario.name == "sqpoll-wakeup-and-getevents-exclusive") continue;
     unsigned passes = 0;
-    for (const u64 seed : {1, 2, 3}) {
+    for (const u64 seed : {1U, 2U, 3U}) {
       sim::RunOptions options;
       options.seed = seed;
       passes += sim::run_scenario(scenario, options).pass ? 1 : 0;
