@@ -77,12 +77,9 @@ struct Step {
   u64 missed_value = 0;
 };
 
-/// A path of the source from the root of the tree, wherever it was built: compilers are called with others.
-constexpr const char* source_path(const char* file) noexcept {
-  if (file == nullptr) return "";
-  while (file[0] == '.' && file[1] == '.' && file[2] == '/') file += 3;
-  return file;
-}
+/// A path of the source from the root of the tree, wherever it was built: compilers are called with others. Files of other
+/// projects keep theirs.
+const char* source_path(const char* file) noexcept;
 
 /// A function's name as every compiler has it: some add the template's arguments.
 constexpr std::string_view function_name(const char* function) noexcept {

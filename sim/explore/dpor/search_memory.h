@@ -2,6 +2,7 @@
 // Words, and what tasks do to them; memory that they allocate.
 #pragma once
 
+#include "sim/explore/dpor/raw_memory.h"
 #include "sim/explore/dpor/search.h"
 
 namespace uringsim::sim::dpor {
@@ -70,29 +71,6 @@ void Search<W>::note_task(EventId id, OpKind kind, u32 object) {
   note(id, kind, nullptr, 0, nullptr, running().site);
   if (recording_) trail_[id].object = object;
 }
-
-namespace detail {
-inline u64 peek(const void* at, unsigned size) noexcept {
-  u64 value = 0;
-  std::memcpy(&value, at, size);
-  return value;
-}
-inline void poke(void* at, unsigned size, u64 value) noexcept {
-  switch (size) {
-    case 1:
-      __atomic_store_n(static_cast<u8*>(at), static_cast<u8>(value), __ATOMIC_RELAXED);
-      return;
-    case 2:
-      __atomic_store_n(static_cast<u16*>(at), static_cast<u16>(value), __ATOMIC_RELAXED);
-      return;
-    case 4:
-      __atomic_store_n(static_cast<u32*>(at), static_cast<u32>(value), __ATOMIC_RELAXED);
-      return;
-    default:
-      __atomic_store_n(static_cast<u64*>(at), value, __ATOMIC_RELAXED);
-  }
-}
-}  // namespace detail
 
 template <unsigned W>
 u64 Search<W>::load(const void* at, unsigned size, arch::Order order, const char* barrier, arch::Site site) noexcept {

@@ -2,6 +2,7 @@
 // What a task waits for: locks, being woken, something new to see.
 #pragma once
 
+#include "sim/explore/dpor/raw_memory.h"
 #include "sim/explore/dpor/search.h"
 
 namespace uringsim::sim::dpor {

@@ -86,6 +86,11 @@ TEST_P(ExploreTest, ASoundProgramIsCleanAndOnlyDfsSaysExhaustive) {
   EXPECT_EQ(result.exhaustive, std::get<0>(GetParam()) == Search::dfs);
 }
 
+TEST(Explore, PathsOfTheSourceStartAtItsRoot) {
+  EXPECT_STREQ(sim::source_path(arch::Site::here().file), "tests/sim/explore/explore_test.cc");
+  EXPECT_STREQ(sim::source_path("/elsewhere/mine.cc"), "/elsewhere/mine.cc");
+}
+
 TEST(Explore, AReproOfAnotherProgramIsRefusedWithTheStepThatDiffers) {
   Lossy lossy;
   const ExploreResult result = explore(lossy.program, by(Search::random, Memory::sc));

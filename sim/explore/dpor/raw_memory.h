@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The programs' words as they lie in memory: what plain accesses of checkers and of the machine itself see.
+#pragma once
+
+#include <cstring>
+
+#include "kernel_model/arch/types.h"
+
+namespace uringsim::sim::dpor {
+
+namespace detail {
+inline u64 peek(const void* at, unsigned size) noexcept {
+  u64 value = 0;
+  std::memcpy(&value, at, size);
+  return value;
+}
+inline void poke(void* at, unsigned size, u64 value) noexcept {
+  switch (size) {
+    case 1:
+      __atomic_store_n(static_cast<u8*>(at), static_cast<u8>(value), __ATOMIC_RELAXED);
+      return;
+    case 2:
+      __atomic_store_n(static_cast<u16*>(at), static_cast<u16>(value), __ATOMIC_RELAXED);
+      return;
+    case 4:
+      __atomic_store_n(static_cast<u32*>(at), static_cast<u32>(value), __ATOMIC_RELAXED);
+      return;
+    default:
+      __atomic_store_n(static_cast<u64*>(at), value, __ATOMIC_RELAXED);
+  }
+}
+}  // namespace detail
+
+}  // namespace uringsim::sim::dpor
