@@ -58,7 +58,10 @@ std::string ring_word(const kernel::io_ring_ctx& ctx, const void* at) {
 }
 
 /// What lies in memory that may have been given back: a sanitizer is not asked.
-__attribute__((no_sanitize("address"), noinline)) u64 looked_at(const void* at) noexcept { return *static_cast<const u64*>(at); }
+template <class T>
+__attribute__((no_sanitize("address"), noinline)) T looked_at(const T& at) noexcept {
+  return at;
+}
 
 /// The request whose member is at `at`, if there is one: it points to its ring where a request does. Freed ones still do, as a
 /// rule.
@@ -71,13 +74,13 @@ const kernel::io_kiocb* request_around(const kernel::io_ring_ctx& ctx, const voi
   const u64 base = reinterpret_cast<u64>(at) - offset;
   if (base <= reinterpret_cast<u64>(lowest) || base % alignof(kernel::io_kiocb) != 0) return nullptr;
   const auto* const request = reinterpret_cast<const kernel::io_kiocb*>(base);
-  return looked_at(&request->ctx) == reinterpret_cast<u64>(&ctx) ? request : nullptr;
+  return looked_at(request->ctx) == &ctx ? request : nullptr;
 }
 
 std::string request_word(const kernel::io_ring_ctx& ctx, const void* at, const void* lowest) {
   const auto of = [&](auto member, const char* name) -> std::string {
     const kernel::io_kiocb* const request = request_around(ctx, at, member, lowest);
-    return request != nullptr ? fmt::format("request {} {}", looked_at(&request->id), name) : std::string();
+    return request != nullptr ? fmt::format("request {} {}", looked_at(request->id), name) : std::string();
   };
   std::string name = of(&kernel::io_kiocb::refs, "refs");
   if (name.empty()) name = of(&kernel::io_kiocb::flags, "flags");
