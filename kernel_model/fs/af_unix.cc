@@ -24,7 +24,7 @@ bool connection_based(const unix_sock* sk) noexcept { return sk->type == SOCK_ST
 /// Models unix_dgram_peer_wake_relay(): room in the peer's queue is news for our pollers, once.
 int peer_wake_relay(wait_queue_entry* entry, unsigned, int, void* key) {
   unix_sock* const sk = container_of(entry, unix_sock, peer_wake);
-  __remove_wait_queue(&sk->peer_wake_on->peer_wait, entry);
+  __remove_wait_queue(entry->head, entry);
   if (wq_has_sleeper(&sk->wq, "unix_dgram_peer_wake_relay")) wake_up_interruptible_poll(&sk->wq, key_to_poll(key));
   return 0;
 }
@@ -68,12 +68,13 @@ int insert_name(unix_sock* sk, const sockaddr_un* address, int length, inode* pa
     }
   }
   vfs_state& state = vfs();
+  arch::plain_range(&sk->name, sizeof(sk->name), true);
   sk->name = *address;
   sk->path = path;
   spin_lock(&state.unix_table_lock);
+  smp_store_release(sk->name_len, length, "unix_bind.name");  // who sees the length sees the name
   list_add_tail(&sk->names, &state.unix_sockets);
   spin_unlock(&state.unix_table_lock);
-  smp_store_release(sk->name_len, length, "unix_bind.name");  // who sees the length sees the name
   return 0;
 }
 
@@ -167,7 +168,7 @@ int unix_stream_connect(socket* sock, sockaddr_un* address, int length, bool non
   spin_unlock(&sk->lock);
   skb->embryo = fresh;
   list_add_tail(&skb->link, &other->receive_queue.head);
-  shared_list_changed(&other->receive_queue, 1);
+  receive_queue_changed(other, 1);
   spin_unlock(&other->lock);
   sk_data_ready(other);
   sock_put(other);
@@ -201,7 +202,7 @@ int unix_dgram_connect(socket* sock, sockaddr_un* address, int length) noexcept 
     list_head stale;
     spin_lock(&sk->lock);
     list_splice_init(&sk->receive_queue.head, &stale);
-    shared_list_changed(&sk->receive_queue, -static_cast<int>(sk->receive_queue.count));
+    receive_queue_changed(sk, -static_cast<int>(sk->receive_queue.count));
     spin_unlock(&sk->lock);
     list_for_each_entry_safe(skb, next, &stale, sk_buff, link) kfree_skb(skb);
     wake_up_interruptible_all(&sk->peer_wait);
@@ -306,7 +307,7 @@ void unix_release_sock(unix_sock* sk, bool embryo) noexcept {
     sk_buff* const skb = list_first_entry_or_null(&sk->receive_queue.head, sk_buff, link);
     if (skb != nullptr) {
       list_del(&skb->link);
-      shared_list_changed(&sk->receive_queue, -1);
+      receive_queue_changed(sk, -1);
     }
     spin_unlock(&sk->lock);
     if (skb == nullptr) break;
@@ -365,16 +366,17 @@ bool unix_dgram_peer_wake_me(unix_sock* sk, unix_sock* other) noexcept {
     sock_hold(other);
     sk->peer_wake_on = other;
   }
-  if (sk->peer_wake.head == nullptr) add_wait_queue(&other->peer_wait, &sk->peer_wake);
+  spin_lock(&other->peer_wait.lock);  // the relay takes it off under this lock
+  if (sk->peer_wake.head == nullptr) __add_wait_queue(&other->peer_wait, &sk->peer_wake);
+  spin_unlock(&other->peer_wait.lock);
   if (unix_recvq_full(other)) return true;
   unix_dgram_peer_wake_disconnect(sk);
   return false;
 }
 
 void unix_dgram_peer_wake_disconnect(unix_sock* sk) noexcept {
-  unix_sock* const other = std::exchange(sk->peer_wake_on, nullptr);
+  unix_sock* const other = sk->peer_wake_on;
   if (other == nullptr) return;
-  sk->peer_wake_on = other;  // the relay, if it runs at this moment, looks at it under the queue's lock
   remove_wait_queue(&other->peer_wait, &sk->peer_wake);
   sk->peer_wake_on = nullptr;
   sock_put(other);

@@ -43,6 +43,7 @@ struct unix_sock {
   bool dead = false;          ///< SOCK_DEAD: its socket is closed; lock
   unix_sock* peer = nullptr;  ///< counted; shared word, written under lock
   shared_list receive_queue;  ///< sk_buff, under lock
+  u32 qlen = 0;               ///< shared word: their number; written under lock, looked at without
   atomic_t wmem_alloc;        ///< bytes of ours in other queues
   u32 max_ack_backlog = kMaxDgramQlen;
   wait_queue_head_t wq;
@@ -80,8 +81,11 @@ void unix_state_double_unlock(unix_sock* a, unix_sock* b) noexcept;
 int unix_mkname(sockaddr_un* address, int length) noexcept;
 /// The socket of this name and type, counted; ERR_PTR(-ECONNREFUSED, -EPROTOTYPE, -ENOENT ...).
 unix_sock* unix_find_other(const sockaddr_un* address, int length, int type) noexcept;
-inline bool unix_recvq_full(const unix_sock* sk) noexcept {
-  return data_race(sk->receive_queue.count) > data_race(sk->max_ack_backlog);
+inline bool unix_recvq_full(const unix_sock* sk) noexcept { return data_race(sk->qlen) > data_race(sk->max_ack_backlog); }
+/// The queue has `by` messages more or fewer. sk->lock held.
+inline void receive_queue_changed(unix_sock* sk, int by) noexcept {
+  shared_list_changed(&sk->receive_queue, by);
+  WRITE_ONCE(sk->qlen, sk->receive_queue.count);
 }
 /// Sleeps until the peer's queue has room (other->lock held on entry, dropped). 0 or -ERESTARTSYS. Waker: whoever takes from it.
 int unix_wait_for_peer(unix_sock* other) noexcept;

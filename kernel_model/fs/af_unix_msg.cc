@@ -79,19 +79,21 @@ sk_buff* alloc_send_skb(unix_sock* sk, iov_iter* iter, u64 bytes, bool nonblock)
 void unix_copy_addr(msghdr* msg, const unix_sock* from) noexcept {
   if (from == nullptr) return;
   msg->msg_namelen = smp_load_acquire(from->name_len, "unix_copy_addr.name");
-  if (msg->msg_namelen != 0) msg->name = from->name;
+  if (msg->msg_namelen == 0) return;
+  arch::plain_range(&from->name, sizeof(from->name), false);
+  msg->name = from->name;
 }
 
 /// other->lock held.
 void queue_tail(unix_sock* other, sk_buff* skb) noexcept {
   list_add_tail(&skb->link, &other->receive_queue.head);
-  shared_list_changed(&other->receive_queue, 1);
+  receive_queue_changed(other, 1);
 }
 
 /// sk->lock held.
 void unlink(unix_sock* sk, sk_buff* skb) noexcept {
   list_del(&skb->link);
-  shared_list_changed(&sk->receive_queue, -1);
+  receive_queue_changed(sk, -1);
 }
 
 s64 stream_pipe_error(s64 sent, const msghdr* msg) noexcept {

@@ -404,7 +404,10 @@ int __sys_accept4_file(file* file, u32 file_flags, uptr address, uptr length, in
     unix_sock* const peer = READ_ONCE(socket_of(made)->sk->peer);
     const int name_len = peer != nullptr ? smp_load_acquire(peer->name_len, "unix_getname.name") : 0;
     sockaddr_un name = {};
-    if (name_len != 0) name = peer->name;
+    if (name_len != 0) {
+      arch::plain_range(&peer->name, sizeof(peer->name), false);
+      name = peer->name;
+    }
     name.sun_family = AF_UNIX;
     err = peer == nullptr
               ? -ECONNABORTED
