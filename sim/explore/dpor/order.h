@@ -161,20 +161,45 @@ Mask<W> Graph<W>::before_load(EventId load) const noexcept {
   return weak_bound(current, (e.flags & kFull) != 0 ? &view[last].acquired : nullptr, porf[last]);
 }
 
+/// The newest event of each task among some.
+class NewestOfTasks {
+ public:
+  /// False if one at least as new is there.
+  bool add(u16 task, EventId id) noexcept {
+    const u64 bit = u64{1} << task;
+    if ((tasks_ & bit) != 0 && newest_[task] >= id) return false;
+    tasks_ |= bit;
+    newest_[task] = id;
+    return true;
+  }
+  template <class F>
+  void each(F&& f) const noexcept {
+    for (u64 left = tasks_; left != 0; left &= left - 1) f(newest_[std::countr_zero(left)]);
+  }
+
+ private:
+  u64 tasks_ = 0;
+  EventId newest_[64];  // of those in tasks_
+};
+
 /// Full barriers that come before a barrier at which `seen` was known: theirs is a task that, behind them, did something which
 /// `seen` shows to be older.
+/// What a task knows only grows: the last such thing that it did says it all.
 template <unsigned W>
 Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
-  Set result;
+  NewestOfTasks newest;
+  const auto older = [&](unsigned id) { newest.add(event[id].thread, static_cast<EventId>(id)); };
   (seen & stores_).each([&](unsigned bit) {
-    result |= view[bit].current;
+    older(bit);
     const u16 word = event[bit].word;
     for (EventId store = event[bit].co_prev;; store = event[store].co_prev) {
-      readers(store, word).each([&](unsigned load) { result |= view[load].current; });
+      readers(store, word).each(older);
       if (store == 0 || seen.test(store)) break;
-      result |= view[store].current;
+      older(store);
     }
   });
+  Set result;
+  newest.each([&](EventId id) { result |= view[id].current; });
   return result & fences_;
 }
 
@@ -187,13 +212,17 @@ Mask<W> Graph<W>::weak_bound(const Set& current, const Set* at_new_fence, const 
     todo |= fences_before(*at_new_fence);
   }
   Set done;
+  NewestOfTasks settled;  // a task's last barrier comes behind whatever its earlier ones come behind
   while (todo.any()) {
     done |= todo;
+    NewestOfTasks newest;
+    todo.each([&](unsigned bit) { newest.add(event[bit].thread, static_cast<EventId>(bit)); });
     Set more;
-    todo.each([&](unsigned bit) {
-      bound |= view[bit].at_fence;
-      more |= porf[bit] & fences_;
-      more |= fences_before(view[bit].at_fence);
+    newest.each([&](EventId fence) {
+      if (!settled.add(event[fence].thread, fence)) return;
+      bound |= view[fence].at_fence;
+      more |= porf[fence] & fences_;
+      more |= fences_before(view[fence].at_fence);
     });
     todo = more - done;
   }
