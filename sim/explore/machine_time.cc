@@ -57,6 +57,7 @@ void OperationalMachine::move_time(u32 acting) noexcept {
       task.deadline = kNever;
       unblock(i);
     } else if (task.blocked == Blocked::polling && (world_.time_pollers & bit(i)) != 0) {
+      world_.time_pollers &= ~bit(i);  // time moves on for its sake once it has looked again
       unblock(i);
     }
   }

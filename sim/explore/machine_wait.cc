@@ -44,7 +44,7 @@ bool OperationalMachine::schedule(u64 deadline) noexcept {
   Cell* cell = &touch(task.state, 4, {});
   if (do_locked_load(*cell, task.state, 4) == TASK_RUNNING) {
     if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);  // did not
-    return true;
+    return deadline > world_.now;
   }
   if (task.spin_depth != 0 || task.task->in_interrupt)
     fail("sleep-in-atomic", fmt::format("task {} sleeps {}", task.task->name,

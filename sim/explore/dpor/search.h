@@ -47,6 +47,9 @@ inline constexpr u64 kArenaBytes = u64{1} << 28;
 inline constexpr u64 kBeginning = 1'000'000'000;
 inline constexpr u64 kTimeStep = 3'600'000'000'000;
 inline constexpr u64 kNoTimer = ~u64{0};
+/// What a choice is about, in the `word` of its event: whether time goes on, or what the world does.
+inline constexpr u16 kOfWorld = 0;
+inline constexpr u16 kOfTime = 1;
 
 /// Where an event of the execution under way stands; kept only while one is run again for its story.
 struct Trail {
@@ -106,7 +109,7 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] void* alloc(u64 bytes, u64 align) noexcept override;
   void free(void* memory, u64 bytes) noexcept override;
   [[nodiscard]] u64 random() noexcept override;
-  [[nodiscard]] u32 choose(u32 options, const char* what) noexcept override;
+  [[nodiscard]] u32 choose(u32 options, const char*) noexcept override { return decide(options, kOfWorld); }
   void report(const char* what, bool fatal, arch::Site site) noexcept override;
 
  private:
@@ -137,6 +140,7 @@ class Search final : public arch::Machine, private Ending {
     u16 pending = 0;          // barriers passed since the last event
     bool effect = false;      // the polling pass under way changed something
     u16 pass_from = 0;        // index of its first event
+    u16 last_from = 0;        // and of the last pass's
     bool time_moved = false;  // by the polling pass under way
     bool time_is_up = false;  // by the last one, which had no other effect
     u32 spin_depth = 0;       // spinlocks held
@@ -200,6 +204,7 @@ class Search final : public arch::Machine, private Ending {
   bool may_go_on();
   bool take_violation();
   void restart();
+  void rewind(Task& task) noexcept;
   void replay();
   void extend();
   void run_task(Task& task);
@@ -238,6 +243,8 @@ class Search final : public arch::Machine, private Ending {
   EventId add_range(Task& task, const PlainRange& range, u16 flags);
   void first_wait(Task& task);
   void may_sleep(const char* does, const arch::Site& site) noexcept;
+  u32 decide(u32 options, u16 about) noexcept;
+  bool repeats_last_pass(const Task& task) const noexcept;
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 
   // ---- time (search_time.h)

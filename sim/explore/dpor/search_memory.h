@@ -278,8 +278,9 @@ u64 Search<W>::random() noexcept {
   return 0x9e3779b97f4a7c15;
 }
 
+/// `about` is what the choice is about, for may_see_news().
 template <unsigned W>
-u32 Search<W>::choose(u32 options, const char*) noexcept {
+u32 Search<W>::decide(u32 options, u16 about) noexcept {
   if (set_up_) return 0;
   Task& task = running();
   if (options == 0) {
@@ -292,6 +293,7 @@ u32 Search<W>::choose(u32 options, const char*) noexcept {
     task.pending = 0;
     id = add_event(static_cast<u16>(task.task->id), flags, 0);
     graph_->event[id].sources = static_cast<u16>(options);
+    graph_->event[id].word = about;
     task.replayed++;
     if (options > 1) {
       const u32 first = static_cast<u32>(options_.size());

@@ -9,33 +9,33 @@
 
 namespace uringsim::sim::dpor {
 
+/// `task` has done nothing yet.
+template <unsigned W>
+void Search<W>::rewind(Task& task) noexcept {
+  task.cursor = graph_->threads[task.task->id].first;
+  task.replayed = task.pass_from = task.last_from = task.pending = 0;
+  task.effect = task.waited = task.time_moved = task.time_is_up = task.may_time_out = false;
+  task.spin_depth = task.spawned = 0;
+  task.born = 0;
+  task.pool_used = 0;
+  task.pools_full = 0;
+}
+
 template <unsigned W>
 void Search<W>::restart() {
   arena_.restore(snapshot_);
   program_.put_back();
-  Graph<W>& g = *graph_;
   for (u32 id = 0; id < tasks_.size(); id++) {
     Task& task = *tasks_[id];
     task.status = Status::absent;
+    task.replayed = 0;  // whoever waits for what it does, waits until it is spawned
     if (task.gone || id >= set_up_tasks_) continue;
+    rewind(task);
     if (task.begun)
       task.fiber.rewind(task.rest);
     else
       task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
-    task.may_time_out = false;
-    task.born = 0;
-    task.cursor = g.threads[id].first;
-    task.replayed = 0;
     task.status = Status::replaying;
-    task.pending = 0;
-    task.effect = false;
-    task.pass_from = 0;
-    task.waited = false;
-    task.spin_depth = 0;
-    task.time_moved = task.time_is_up = false;
-    task.spawned = 0;
-    task.pool_used = 0;
-    task.pools_full = 0;
     task.scopes = task.rest_scopes;
   }
   preempt_ = false;
@@ -174,7 +174,8 @@ EventId Search<W>::replayed_event(Task& task, u16 flags, const void* at) {
 }
 
 /// True if the next polling pass of `task` would find something else than the last one did, so that another execution holds it: a
-/// word that it reads before it writes it has another value now, or what it was told to choose could be chosen otherwise.
+/// word that it reads before it writes it has another value now, or time did not go on where it could have, or what the world
+/// chose could be chosen otherwise.
 template <unsigned W>
 bool Search<W>::may_see_news(const Task& task) {
   const Graph<W>& g = *graph_;
@@ -183,7 +184,7 @@ bool Search<W>::may_see_news(const Task& task) {
   written_.clear();
   for (; event != 0; event = g.event[event].po_next) {
     const Event& e = g.event[event];
-    if ((e.flags & kChoice) != 0 && !task.time_is_up) return true;
+    if ((e.flags & kChoice) != 0 && (e.word == kOfTime ? e.value == 0 : !task.time_is_up)) return true;
     if ((e.flags & (kRead | kWrite)) == 0 || (e.flags & kWaiting) != 0 ||
         std::find(written_.begin(), written_.end(), e.word) != written_.end())
       continue;

@@ -23,7 +23,7 @@ template <unsigned W>
 u64 Search<W>::now() noexcept {
   if (set_up_) return own_->clock;
   const bool effect = running().effect;
-  const u64 moved = choose(2, "time");
+  const u64 moved = decide(2, kOfTime);
   const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
   running().effect = effect;
   running().time_moved |= moved != 0;
@@ -43,7 +43,7 @@ template <unsigned W>
 bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
   if (static_cast<s64>(ticks(period)) > count) return true;
   if (set_up_) return false;
-  if (choose(2, "time") != 0) {
+  if (decide(2, kOfTime) != 0) {
     running().waited = true;
     return false;
   }

@@ -128,7 +128,8 @@ u32 Search<W>::state(const arch::Task& task) const noexcept {
 }
 
 /// Sleeping with a deadline is a choice: to be woken, or to time out. The second may come at any moment, which is to say that its
-/// step is unordered with what others do. A sleeper that chose the first and that nobody wakes is cut: it would have timed out.
+/// step is unordered with what others do. A sleeper that chose the first and that nobody wakes, or somebody for whom its deadline
+/// has passed, is cut: it would have timed out.
 template <unsigned W>
 bool Search<W>::schedule(u64 deadline) noexcept {
   Task& task = running();
@@ -143,7 +144,7 @@ bool Search<W>::schedule(u64 deadline) noexcept {
   fence(arch::Fence::full, nullptr, {});
   task.effect = true;
   task.may_time_out = deadline != ~u64{0};
-  if (task.may_time_out && choose(2, "deadline") == 1) {
+  if (task.may_time_out && decide(2, kOfWorld) == 1) {
     task.may_time_out = false;
     reach(deadline);
     RmwOperation wake_self{arch::TASK_RUNNING, 0, arch::Rmw::exchange, 4, arch::Order::full};
@@ -153,8 +154,10 @@ bool Search<W>::schedule(u64 deadline) noexcept {
   RmwOperation look{0, 0, arch::Rmw::exchange, 4, arch::Order::acquire};
   look.waits = look.looks = true;
   const EventId id = await(task, word_of(task.state, 4), Status::asleep, look);
-  task.may_time_out = false;
   note_task(id, OpKind::sleep, task.task->id);
+  if (task.may_time_out && load(&own_->clock, 8, arch::Order::relaxed, nullptr, {}) >= deadline)
+    for (;;) leave(task, Status::cut);
+  task.may_time_out = false;
   return true;
 }
 
@@ -176,8 +179,35 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
   return woken;
 }
 
+/// True if the pass under way did what the one before it did, but for the time that it saw.
+template <unsigned W>
+bool Search<W>::repeats_last_pass(const Task& task) const noexcept {
+  const Graph<W>& g = *graph_;
+  const auto skip = [&](EventId& event, u16 from) {  // what has to do with time
+    while (event != 0 && g.event[event].index >= from &&
+           ((g.event[event].flags & kChoice) != 0 ||
+            ((g.event[event].flags & (kRead | kWrite)) != 0 && word_info_[g.event[event].word].at == &own_->clock)))
+      event = g.event[event].po_prev;
+    if (event != 0 && g.event[event].index < from) event = 0;
+  };
+  EventId now = last_event(task);
+  EventId then = now;
+  while (then != 0 && g.event[then].index >= task.pass_from) then = g.event[then].po_prev;
+  for (;;) {
+    skip(now, task.pass_from);
+    skip(then, task.last_from);
+    if (now == 0 || then == 0) return now == then;
+    const Event &a = g.event[now], &b = g.event[then];
+    constexpr u16 kKinds = kRead | kWrite | kRmw | kCas | kRange;
+    if ((a.flags & kKinds) != (b.flags & kKinds) || a.word != b.word || a.value != b.value) return false;
+    now = a.po_prev;
+    then = b.po_prev;
+  }
+}
+
 /// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
-/// the loads of the pass. That time goes on is something else to see, once: it goes on further than anybody waits.
+/// the loads of the pass. That time goes on is something else to see too: it goes on further than anybody waits, but the pass
+/// that saw it may have begun to wait only then. So it is the same again once a second pass did what the first did.
 template <unsigned W>
 void Search<W>::poll_pass(arch::Site site) noexcept {
   Task& task = running();
@@ -185,7 +215,7 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
     leave(task, Status::polling);
     if (warming_) return;
   }
-  const bool effect = task.effect || (task.time_moved && !task.time_is_up);
+  const bool effect = task.effect || (task.time_moved && !(task.time_is_up && repeats_last_pass(task)));
   if (!effect && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be
     task.site = site;
@@ -194,6 +224,7 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
   }
   task.time_is_up = task.time_moved && !task.effect;
   task.effect = task.time_moved = task.waited = false;
+  task.last_from = task.pass_from;
   task.pass_from = task.replayed;
 }
 

@@ -32,6 +32,7 @@ struct Timed {
   OwnedInterrupt interrupt[3];
   u32 order;  ///< digits: who ran when
   u32 x;
+  u32 handed;  ///< accessed directly, by whoever knows that nobody else does
   u32 r[2];
 };
 
@@ -184,6 +185,65 @@ TEST(DporTime, ATimerMayFireBesideAnInterrupt) {
     raise(s, 2);
   });
   EXPECT_EQ(orders(program), (std::set<u64>{01200, 02100, 0100, 0200}));  // each may overwrite what the other wrote
+}
+
+TEST(DporTime, WhatAnInterruptHandsOverIsThereWheneverItsReaderRuns) {
+  Tasks<Timed> program("hands-over");
+  program.initially([](Timed& s) {
+    prepare(s);
+    s.interrupt[0].function = [](arch::Interrupt* raised) {
+      Timed& owner = *static_cast<OwnedInterrupt*>(raised)->owner;
+      owner.handed = 5;
+      smp_store_release(owner.x, 1);
+      WRITE_ONCE(owner.order, 2);
+    };
+  });
+  program.task("reader", [](Timed& s) {
+    raise(s, 1);
+    s.r[0] = smp_load_acquire(s.x) == 0 ? 7 : s.handed;
+    s.r[1] = READ_ONCE(s.order);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{0270, 0272, 0250, 0252}));
+}
+
+/// Sleeps until `deadline`, in nanoseconds from the beginning. 1: it was over, 2: woken before.
+u32 sleep_until(u64 deadline) {
+  arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
+  return arch::machine().schedule(1'000'000'000'000 + deadline) ? 2 : 1;
+}
+
+TEST(DporTime, WhoIsWokenBehindItsDeadlineIsNotWokenInTime) {
+  Tasks<Timed> program("woken-late");
+  program.task("sleeper", [](Timed& s) { s.r[0] = sleep_until(10); });
+  program.task("waker", [&program](Timed& s) {
+    s.r[1] = sleep_until(20);
+    arch::machine().wake(program.handle(0), arch::TASK_INTERRUPTIBLE);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{011}));
+}
+
+TEST(DporTime, ASleepersDeadlineAndATimerThatIsDueBeforeItComeInEitherOrder) {
+  Tasks<Timed> program("sleeper-and-timer");
+  program.initially(prepare);
+  program.task("sleeper", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = sleep_until(20);
+    s.r[1] = READ_ONCE(s.order) & 7;
+  });
+  orders(program);
+}
+
+TEST(DporTime, WhoWaitsForTheClockComesToTheEnd) {
+  Tasks<Timed> program("spins");
+  program.task("spinner", [](Timed& s) {
+    for (u32 round = 0; round < 2; round++) {
+      const u64 until = arch::machine().now() + 1000;
+      while (arch::machine().now() < until) arch::machine().poll_pass(arch::Site::here());
+    }
+    s.r[0] = 1;
+  });
+  program.task("other", [](Timed& s) { WRITE_ONCE(s.x, 1); });
+  EXPECT_EQ(orders(program), (std::set<u64>{010}));
 }
 
 /// A program whose set-up has the machine at hand.
