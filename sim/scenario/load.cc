@@ -3,8 +3,8 @@
 
 #include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/decoder.h"
+#include "sim/scenario/format/tables.h"
 #include "sim/scenario/input_error.h"
-#include "sim/scenario/tables.h"
 
 namespace uringsim::sim {
 
