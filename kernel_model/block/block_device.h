@@ -59,7 +59,7 @@ inline constexpr blk_qc_t BLK_QC_T_NONE = ~0u;
 /// The interface that sim/devices implements. submit() and poll() may be called by several tasks at once.
 struct BlockDevice {
   BlockCapabilities capabilities;
-  u32 id = 0;
+  u32 id = 0;  ///< for traces and device numbers: different in each device of a world; whoever makes the device sets it
   char name[32] = {};
 
   virtual ~BlockDevice() = default;

@@ -111,6 +111,22 @@ int vfs_init(const VfsOptions& options) noexcept {
   return 0;
 }
 
+int vfs_mount_block_device(const char* name, BlockDevice* device) noexcept {
+  vfs_state& state = vfs();
+  inode* mnt = user_path_at(AT_FDCWD, "/mnt");
+  if (IS_ERR(mnt)) mnt = vfs_mknod_at(AT_FDCWD, "/mnt", S_IFDIR | 0755, nullptr);
+  if (IS_ERR(mnt)) return PTR_ERR(mnt);
+  super_block* const sb = kmalloc<super_block>();
+  int ret = sb != nullptr ? ext4_fill_super(sb, device) : -ENOMEM;
+  if (ret == 0) sb->s_root = directory_inode(sb, mnt, 0755);
+  if (ret == 0 && sb->s_root == nullptr) ret = -ENOMEM;
+  mutex_lock(&state.rename_lock);
+  if (ret == 0) ret = directory_add(mnt, name, sb->s_root);
+  mutex_unlock(&state.rename_lock);
+  iput(mnt);
+  return ret;
+}
+
 int vfs_add_block_device(const char* name, BlockDevice* device) noexcept {
   vfs_state& state = vfs();
   inode* const dev = user_path_at(AT_FDCWD, "/dev");

@@ -72,6 +72,9 @@ inode* fs_pwd() noexcept {
 }
 u32 current_umask() noexcept { return current()->fs != nullptr ? current()->fs->umask : 022; }
 
+/// Whether another file system is mounted here (or this is the root of the tree): the name cannot go.
+bool is_mount_point(const inode* directory) noexcept { return directory->i_sb->s_root == directory; }
+
 class RenameGuard {
  public:
   RenameGuard() noexcept { mutex_lock(&vfs().rename_lock); }
@@ -158,10 +161,11 @@ bool last_is_dots(const nameidata& nd) noexcept {
 
 /// A fresh inode for `mode` below nd.parent, put into it: counted for the caller, or ERR_PTR.
 inode* create_at(const nameidata& nd, u32 mode, inode* taken) noexcept {
+  super_block* const sb = nd.parent->i_sb;
+  if (taken != nullptr && taken->i_sb != sb) return ERR_PTR<inode>(-EXDEV);
   const int denied = inode_permission(nd.parent, MAY_WRITE_ | MAY_EXEC_);
   if (denied != 0) return ERR_PTR<inode>(denied);
   if (nd.last_length > NAME_MAX_BYTES) return ERR_PTR<inode>(-ENAMETOOLONG);
-  super_block* const sb = nd.parent->i_sb;
   mode &= ~current_umask();
   inode* made = taken;
   if (taken != nullptr) {
@@ -425,6 +429,7 @@ int vfs_unlink_at(int dfd, const char* path, bool directory) noexcept {
   } else {
     inode* const victim = lookup_last(nd);
     ret = IS_ERR(victim) ? PTR_ERR(victim) : may_delete(nd.parent, victim, directory);
+    if (ret == 0 && is_mount_point(victim)) ret = -EBUSY;
     if (ret == 0 && directory && !list_empty(&dir_of(victim)->entries)) ret = -ENOTEMPTY;
     if (ret == 0) remove_entry(find_entry(nd.parent, nd.last, nd.last_length));
     if (!IS_ERR(victim)) iput(victim);
@@ -460,6 +465,7 @@ int may_rename(const nameidata& from, inode* source, const nameidata& to, inode*
 }
 
 int rename_between(const nameidata& from, const nameidata& to) noexcept {
+  if (from.parent->i_sb != to.parent->i_sb) return -EXDEV;
   if (last_is_dots(from) || last_is_dots(to)) return -EBUSY;
   inode* const source = step(from.parent, from.last, from.last_length);
   if (IS_ERR(source)) return PTR_ERR(source);
@@ -467,6 +473,7 @@ int rename_between(const nameidata& from, const nameidata& to) noexcept {
   int ret = IS_ERR(target) && PTR_ERR(target) != -ENOENT ? PTR_ERR(target) : 0;
   if (IS_ERR(target)) target = nullptr;
   if (ret == 0 && target != source) ret = may_rename(from, source, to, target);
+  if (ret == 0 && target != source && (is_mount_point(source) || (target != nullptr && is_mount_point(target)))) ret = -EBUSY;
   if (ret == 0 && target != source) {
     char name[NAME_MAX_BYTES + 1];
     std::memcpy(name, to.last, to.last_length);

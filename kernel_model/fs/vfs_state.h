@@ -46,6 +46,8 @@ void vfs_fill_upper_floors(upper_floors* floors) noexcept;
 /// Makes the kernel's file systems: an ext4-like root with /dev/null, /dev/zero and /tmp. To be called once, by boot, as a task
 /// of this kernel (RunAs). Points Kernel::upper at this floor's functions if nobody has set it. 0 or -ENOMEM.
 int vfs_init(const VfsOptions& options) noexcept;
+/// Mounts another file system like the root's, empty, on `device` at /mnt/NAME. The device must outlive the kernel. 0 or -errno.
+int vfs_mount_block_device(const char* name, BlockDevice* device) noexcept;
 /// Adds /dev/NAME for a block device; mode 0600 of root. 0 or -errno.
 int vfs_add_block_device(const char* name, BlockDevice* device) noexcept;
 

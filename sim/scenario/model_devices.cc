@@ -7,7 +7,7 @@
 #include "sim/devices/file_device.h"
 #include "sim/devices/ram_device.h"
 #include "sim/scenario/input_error.h"
-#include "sim/scenario/nearest.h"
+#include "sim/scenario/plan.h"
 
 namespace uringsim::sim {
 
@@ -98,8 +98,12 @@ void ModelDevices::add(const Scenario& scenario, const Entry<DeviceOptions>& ent
   }
 }
 
-ModelDevices::ModelDevices(const Scenario& scenario, arch::Machine& machine, LiveMachine* live) {
-  for (const Entry<DeviceOptions>& entry : scenario.devices) add(scenario, entry, machine, live);
+ModelDevices::ModelDevices(const Scenario& scenario, arch::Machine& machine, LiveMachine* live)
+    : root_name_(root_device(scenario)), mounted_(mounted_devices(scenario)) {
+  for (const Entry<DeviceOptions>& entry : scenario.devices) {
+    add(scenario, entry, machine, live);
+    devices_.back().device->id = static_cast<u32>(devices_.size() - 1);
+  }
   for (const Entry<FileOptions>& file : scenario.files) {
     if (file.value.kind() != FileType::host) continue;
     if (live == nullptr) throw InputError(file.where + ": a file of the host works in real time only: --engine live");
@@ -110,16 +114,19 @@ ModelDevices::ModelDevices(const Scenario& scenario, arch::Machine& machine, Liv
       throw InputError(fmt::format("{}: {}", file.where, error.what()));
     }
   }
-  const Entry<FileOptions>* first = nullptr;
-  for (const Entry<FileOptions>& file : scenario.files) {
-    if (file.value.kind() != FileType::regular) continue;
-    if (first != nullptr && first->value.device.name != file.value.device.name)
-      throw InputError(fmt::format("{}: regular files live on one device in a world, and {} lives on {}", file.where,
-                                   in_quotes(first->name), in_quotes(first->value.device.name)));
-    first = &file;
-    for (const Named& device : devices_)
-      if (device.name == file.value.device.name) root_ = device.device;
-  }
+}
+
+kernel::BlockDevice* ModelDevices::find_device(std::string_view name) const noexcept {
+  for (const Named& device : devices_)
+    if (device.name == name) return device.device;
+  return nullptr;
+}
+
+kernel::BlockDevice* ModelDevices::root() const noexcept { return find_device(root_name_); }
+
+void ModelDevices::attach(World& world) const {
+  for (const Named& device : devices_) world.add_block_device(device.name.c_str(), *device.device);
+  for (const std::string_view name : mounted_) world.mount_block_device(std::string(name).c_str(), *find_device(name));
 }
 
 ModelDevices::~ModelDevices() {

@@ -10,6 +10,7 @@
 #include "kernel_model/block/block_device.h"
 #include "sim/devices/host_files.h"
 #include "sim/scenario/scenario.h"
+#include "sim/world/world.h"
 
 namespace uringsim::sim {
 
@@ -23,8 +24,10 @@ class ModelDevices {
   ModelDevices(const ModelDevices&) = delete;
   ModelDevices& operator=(const ModelDevices&) = delete;
 
-  /// The device that carries the file system: the one that regular files name; null if there are none.
-  [[nodiscard]] kernel::BlockDevice* root() const noexcept { return root_; }
+  /// The device that carries the file system at / (root_device()); null if there is none.
+  [[nodiscard]] kernel::BlockDevice* root() const noexcept;
+  /// Makes them known to the kernel: a node in /dev for each, and a file system for those that regular files live on.
+  void attach(World& world) const;
   /// Files of the host that the scenario names; null if there are none.
   [[nodiscard]] kernel::HostFiles* host_files() const noexcept { return host_files_.get(); }
   /// What the user should know of the devices, a line each.
@@ -39,10 +42,12 @@ class ModelDevices {
   void forget() noexcept { devices_.clear(); }
 
  private:
+  [[nodiscard]] kernel::BlockDevice* find_device(std::string_view name) const noexcept;
   void add(const Scenario& scenario, const Entry<DeviceOptions>& entry, arch::Machine& machine, LiveMachine* live);
 
   std::vector<Named> devices_;
-  kernel::BlockDevice* root_ = nullptr;
+  std::string_view root_name_;
+  std::vector<std::string_view> mounted_;
   std::unique_ptr<HostFileSet> host_files_;
   std::vector<std::string> notes_;
 };

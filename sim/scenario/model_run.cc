@@ -136,7 +136,7 @@ bool ModelRun::make_file(Environment& env, u32 index) {
   };
   switch (file.kind()) {
     case FileType::regular: {
-      const std::string path = "/" + entry.name;
+      const std::string path = regular_path(plan.scenario, entry);
       // Direct writes leave nothing in the page cache: a file is cold unless it is asked to be cached.
       const s64 fd = open_path(env, path, O_RDWR | O_CREAT | O_DIRECT);
       if (fd < 0) return opened(fd);

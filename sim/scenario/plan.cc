@@ -100,6 +100,28 @@ std::vector<FileEnd> file_ends(const Named<FileOptions>& files) {
   return ends;
 }
 
+std::string_view root_device(const Scenario& scenario) noexcept {
+  for (const Entry<FileOptions>& file : scenario.files)
+    if (file.value.kind() == FileType::regular) return file.value.device.name;
+  return {};
+}
+
+std::vector<std::string_view> mounted_devices(const Scenario& scenario) {
+  std::vector<std::string_view> names;
+  for (const Entry<DeviceOptions>& device : scenario.devices)
+    if (device.name != root_device(scenario) &&
+        std::any_of(scenario.files.begin(), scenario.files.end(), [&](const Entry<FileOptions>& file) {
+          return file.value.kind() == FileType::regular && file.value.device.name == device.name;
+        }))
+      names.push_back(device.name);
+  return names;
+}
+
+std::string regular_path(const Scenario& scenario, const Entry<FileOptions>& file) {
+  const std::string& device = file.value.device.name;
+  return device == root_device(scenario) ? "/" + file.name : "/mnt/" + device + "/" + file.name;
+}
+
 Plan::Plan(const Scenario& from) : scenario(from), files(file_ends(from.files)), rings(from.rings.size()) {
   for (u32 i = 0; i < rings.size(); ++i) {
     rings[i].owner = nobody;

@@ -47,6 +47,14 @@ struct Plan {
   [[nodiscard]] int registered_index(u32 ring, u32 file) const noexcept;
 };
 
+/// The device that carries the file system at /: the first that a regular file names; empty without one. Others that regular
+/// files name carry file systems of their own, at /mnt/DEVICE.
+[[nodiscard]] std::string_view root_device(const Scenario& scenario) noexcept;
+/// Devices with a file system of their own below /mnt, in the order of the file.
+[[nodiscard]] std::vector<std::string_view> mounted_devices(const Scenario& scenario);
+/// Where a regular file lies in the world's tree.
+[[nodiscard]] std::string regular_path(const Scenario& scenario, const Entry<FileOptions>& file);
+
 /// Names of the open files of `files`, in the order of Plan::files.
 [[nodiscard]] std::vector<FileEnd> file_ends(const Named<FileOptions>& files);
 

@@ -59,7 +59,7 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   observer_ = std::make_unique<RunObserver>(recorder_, true);
   options.trace = observer_.get();
   world_ = std::make_unique<World>(machine, options, devices_->root());
-  for (const ModelDevices::Named& one : devices_->all()) world_->add_block_device(one.name.c_str(), *one.device);
+  devices_->attach(*world_);
   run_ = std::make_unique<ModelRun>(plan_, *world_, *observer_);
   run_->explored = true;
   run_->allow_errors = allowed("no-cqe-error");

@@ -37,6 +37,11 @@ World::World(arch::Machine& machine, const WorldOptions& options, kernel::BlockD
 
 World::~World() = default;  // everything of the kernel lies in the machine's memory and goes with it
 
+int World::mount_block_device(const char* name, kernel::BlockDevice& device) noexcept {
+  const kernel::RunAs as(kernel_->swapper);
+  return kernel::vfs_mount_block_device(name, &device);
+}
+
 int World::add_block_device(const char* name, kernel::BlockDevice& device) noexcept {
   const kernel::RunAs as(kernel_->swapper);
   return kernel::vfs_add_block_device(name, &device);

@@ -54,6 +54,8 @@ class World {
   [[nodiscard]] kernel::Kernel& kernel() noexcept { return *kernel_; }
   [[nodiscard]] arch::Machine& machine() noexcept { return machine_; }
 
+  /// Mounts an empty file system of its own on the device, at /mnt/NAME. The device must outlive the world. 0 or -errno.
+  int mount_block_device(const char* name, kernel::BlockDevice& device) noexcept;
   /// Makes /dev/NAME. The device must outlive the world. 0 or -errno.
   int add_block_device(const char* name, kernel::BlockDevice& device) noexcept;
 
