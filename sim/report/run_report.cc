@@ -73,6 +73,7 @@ nlohmann::ordered_json to_json(const RunReport& report) {
                {"engine", report.engine},
                {"seed", report.seed},
                {"verdict", report.pass ? "pass" : "fail"},
+               {"violation_shown", report.sought},
                {"trace_hash", fmt::format("{:016x}", report.trace_hash)}};
   if (!report.point.empty()) json["point"] = report.point;
   json["time_ns"] = report.time_ns;
@@ -108,6 +109,7 @@ nlohmann::ordered_json to_json(const RunReport& report) {
     Json entry = {{"what", one.what}, {"holds", one.holds}};
     if (!one.where.empty()) entry["where"] = one.where;
     if (!one.got.empty()) entry["got"] = one.got;
+    if (one.sought) entry["sought"] = true;
     json["expectations"].push_back(entry);
   }
   json["failures"] = report.failures;
@@ -144,8 +146,9 @@ std::string to_text(const RunReport& report, Style style, const void* context) {
     return style == nullptr ? std::string(text) : style(context, how, text);
   };
   std::string out =
-      fmt::format("{}  {}{}\n", styled("bold", report.scenario), report.pass ? styled("good", "pass") : styled("bad", "FAIL"),
-                  report.point.empty() ? "" : "  " + report.point);
+      fmt::format("{}  {}{}{}\n", styled("bold", report.scenario), report.pass ? styled("good", "pass") : styled("bad", "FAIL"),
+                  report.point.empty() ? "" : "  " + report.point,
+                  report.sought ? ", and shows the violation that a search of it has to find" : "");
   out += fmt::format("  kernel {}, engine {}, seed {}, {} of its own time, trace {:016x}\n", report.kernel, report.engine,
                      report.seed, short_time(report.time_ns), report.trace_hash);
   for (const auto& [name, ring] : report.rings) {
@@ -180,11 +183,16 @@ std::string to_text(const RunReport& report, Style style, const void* context) {
                        share(cpu.interrupt_ns, whole), share(cpu.idle_ns, whole));
   }
   for (const ExpectationReport& one : report.expectations) {
-    out += fmt::format("  {} {}\n", one.holds ? styled("good", "holds") : styled("bad", "FAILS"), one.what);
+    out += fmt::format("  {} {}\n",
+                       one.holds    ? styled("good", "holds")
+                       : one.sought ? styled("bold", "shows")
+                                    : styled("bad", "FAILS"),
+                       one.what);
     if (!one.holds) out += fmt::format("        got {}\n", one.got);
     if (!one.holds && !one.where.empty()) out += fmt::format("        {}\n", one.where);
   }
-  for (const std::string& failure : report.failures) out += fmt::format("  {} {}\n", styled("bad", "failure:"), failure);
+  for (const std::string& failure : report.failures)
+    out += fmt::format("  {} {}\n", report.sought ? styled("bold", "shows") : styled("bad", "failure:"), failure);
   for (const std::string& warning : report.warnings) out += fmt::format("  {} {}\n", styled("dim", "note:"), warning);
   if (!out.empty()) out.pop_back();
   return out;

@@ -45,13 +45,15 @@ struct ExpectationReport {
   std::string what;   ///< "cqes of r0: 8000"
   std::string where;  ///< file:line:column: /path; empty for what is expected without being asked
   bool holds = true;
-  std::string got;  ///< what came instead; empty if it holds
+  std::string got;      ///< what came instead; empty if it holds
+  bool sought = false;  ///< does not hold, and shows what the scenario says that a search finds: no failure
 };
 
 struct RunReport {
   std::string scenario, file, kernel, engine, point;  ///< `point`: of a sweep, "idle=4ms"
   u64 seed = 0;
   bool pass = true;
+  bool sought = false;  ///< passes, and shows the violation that a search of the scenario has to find
   u64 trace_hash = 0;
   u64 time_ns = 0;     ///< of the run's own clock
   double seconds = 0;  ///< of the wall; left out where output has to be the same each time

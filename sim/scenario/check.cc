@@ -5,10 +5,13 @@
 // kernel's errors are a legitimate subject. Refused is what the world could not even be built from.
 #include <algorithm>
 
+#include "kernel_model/core/mm.h"
+#include "sim/report/run_report.h"
 #include "sim/scenario/application_mistakes.h"
 #include "sim/scenario/decoder.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/plan.h"
+#include "uapi/abi/setup.h"
 
 namespace uringsim::sim {
 
@@ -40,6 +43,7 @@ class References {
   void run() {
     require_known(scenario_.kernel, "kernel", known_kernels());
     for (const auto& file : scenario_.files) check_file(file);
+    for (const auto& device : scenario_.devices) check_room(device);
     for (const auto& ring : scenario_.rings) check_ring(ring);
     for (const auto& task : scenario_.tasks) {
       if (task.value.cpu && *task.value.cpu >= scenario_.machine.cpus)
@@ -99,10 +103,23 @@ class References {
   void check_file(const Entry<FileOptions>& entry) const {
     require_known(entry.value.device, "device", names_of_entries(scenario_.devices));
     if (entry.value.kind() != FileType::regular) return;
-    const DeviceOptions* const device = find(scenario_.devices, entry.value.device.name);
-    if (device->type == DeviceType::ram && entry.value.size.count > device->size.count)
-      fail(entry.where, fmt::format("its {} do not fit the {} of device {}", to_text(entry.value.size), to_text(device->size),
-                                    in_quotes(entry.value.device.name)));
+    for (const char* const directory : {"dev", "host", "mnt", "tmp"})
+      if (entry.name == directory)
+        fail(entry.where, fmt::format("is the name of a directory of the file system (/{}); choose another", directory));
+  }
+
+  /// Whether the regular files that start with data fit their device, in blocks of the file system.
+  void check_room(const Entry<DeviceOptions>& device) const {
+    if (device.value.type != DeviceType::ram) return;
+    u64 taken = 0;
+    for (const auto& file : scenario_.files) {
+      if (file.value.kind() != FileType::regular || file.value.device.name != device.name) continue;
+      if (file.value.content != Content::hole) taken += (file.value.size.count + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE;
+      if (taken > device.value.size.count / kernel::PAGE_SIZE)
+        fail(file.where, fmt::format("its {} do not fit the {} of device {}{}", to_text(file.value.size),
+                                     to_text(device.value.size), in_quotes(device.name),
+                                     file.value.size.count > device.value.size.count ? "" : " beside the files before it"));
+    }
   }
 
   void check_ring(const Entry<RingOptions>& entry) const {
@@ -223,7 +240,12 @@ class References {
   }
   void expected(const CqesExpectation& one) const { ring(one.ring); }
   void expected(const CheckExpectation& one) const { require_known(one.check, "check", known_checks()); }
-  void expected(const ContentExpectation& one) const { file(one.file); }
+  void expected(const ContentExpectation& one) const {
+    file(one.file);
+    const FileOptions* const options = find(scenario_.files, one.file.name);
+    if (options == nullptr || options->kind() != FileType::regular)
+      fail(one.file.where, fmt::format("{} is no regular file: only those are read at the end", in_quotes(one.file.name)));
+  }
   void expected(const OrderExpectation& one) const { ring(one.ring); }
   void expected(const SearchExpectation& one) const { require_known(one.check, "check", known_checks()); }
   void expected(const VariableExpectation& one) const {
@@ -232,17 +254,43 @@ class References {
     require_known({one.name, one.task.where}, "variable", std::vector<std::string_view>(variables.begin(), variables.end()));
   }
   void expected(const MetricExpectation& one) const {
-    // "rings.r0.sqes": the first two parts are checked here, the rest against the figures themselves.
     const std::string& path = one.metric.name;
-    const std::size_t first = path.find('.');
-    const std::string head = path.substr(0, first);
-    const std::vector<std::string_view> heads{"rings", "sq_threads", "devices", "tasks",
-                                              "cpus",  "kernel",     "seconds", "virtual_ns"};
-    require_known({head, one.metric.where}, "group of metrics", heads);
-    if (first == std::string::npos) return;
-    const std::string name = path.substr(first + 1, path.find('.', first + 1) - first - 1);
-    if (head == "rings" || head == "sq_threads") ring({name, one.metric.where});
-    if (head == "devices") require_known({name, one.metric.where}, "device", names_of_entries(scenario_.devices));
+    nlohmann::ordered_json at = figures();
+    for (std::size_t start = 0; start <= path.size();) {
+      const std::size_t end = std::min(path.find('.', start), path.size());
+      const std::string key = path.substr(start, end - start);
+      std::vector<std::string> names;
+      if (at.is_array())
+        for (std::size_t i = 0; i < at.size(); ++i) names.push_back(std::to_string(i));
+      for (const auto& item : at.items())
+        if (at.is_object()) names.push_back(item.key());
+      const std::string parent =
+          start == 0 ? "figures of a run" : fmt::format("figures {}", in_quotes(path.substr(0, start - 1)));
+      if (names.empty()) fail(one.metric.where, fmt::format("there is nothing below {}", parent));
+      if (std::find(names.begin(), names.end(), key) == names.end())
+        fail(one.metric.where, fmt::format("no {} among the {}; {}", in_quotes(key), parent,
+                                           name_hint(key, std::vector<std::string_view>(names.begin(), names.end()))));
+      at = at.is_array() ? nlohmann::ordered_json(at[std::stoul(key)]) : nlohmann::ordered_json(at[key]);
+      start = end + 1;
+    }
+    if (!at.is_number() && !at.is_boolean())
+      fail(one.metric.where, fmt::format("{} is a group of figures; add the name of one", in_quotes(path)));
+  }
+
+  /// The figures that a run of this scenario has, all of them zero.
+  [[nodiscard]] nlohmann::ordered_json figures() const {
+    RunReport report;
+    for (const auto& entry : scenario_.rings) {
+      report.rings.emplace_back(entry.name, RingReport{});
+      if ((entry.value.flags.bits & uapi::IORING_SETUP_SQPOLL) != 0) report.sq_threads.emplace_back(entry.name, SqThreadReport{});
+    }
+    for (const auto& entry : scenario_.devices) report.devices.emplace_back(entry.name, DeviceReport{});
+    for (const auto& entry : scenario_.tasks) report.tasks.emplace_back(entry.name, TaskReport{});
+    report.cpus.resize(scenario_.machine.cpus);
+    nlohmann::ordered_json all = to_json(report);
+    nlohmann::ordered_json kept;
+    for (const char* const group : {"rings", "sq_threads", "devices", "tasks", "cpus", "time_ns"}) kept[group] = all[group];
+    return kept;
   }
 
   /// Something that only the live engine can reach needs it among the engines declared.

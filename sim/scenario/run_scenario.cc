@@ -116,10 +116,8 @@ class ScenarioRun {
     world_options.host_files = devices.host_files();
     World world(machine, world_options, devices.root());
     observer_.number_by(world.kernel().trace);
-    for (const ModelDevices::Named& one : devices.all()) {
-      world.add_block_device(one.name.c_str(), *one.device);
-      observer_.metrics().name_device(one.device->id, one.name);
-    }
+    devices.attach(world);
+    for (const ModelDevices::Named& one : devices.all()) observer_.metrics().name_device(one.device->id, one.name);
 
     ModelRun run(plan_, world, observer_);
     kernel::task_struct* const builder = world.add_process({"set-up"}, [&run] { run.set_up_files(); });
@@ -134,6 +132,7 @@ class ScenarioRun {
   template <class Machine>
   void execute(Machine& machine, World& world, ModelRun& run, u64 start) {
     run.start = start;
+    outcome_.executed = true;
     observer_.open();
     run.add_tasks();
     const AllocationFaults faults(scenario_, run);
@@ -184,7 +183,9 @@ class ScenarioRun {
     ModelEnvironment model(run, nullptr);
     Environment& env = model;
     const auto memory = static_cast<uptr>(env.call(SYS_mmap, 0, piece, 3, 0x22, ~u64{0}, 0));
-    const std::string path = "/" + name;
+    const auto named = [&](const Entry<FileOptions>& file) { return file.name == name; };
+    const auto file = std::find_if(scenario_.files.begin(), scenario_.files.end(), named);
+    const std::string path = regular_path(scenario_, *file);
     env.copy_out(memory, path.c_str(), path.size() + 1);
     const s64 fd = env.call(SYS_openat, static_cast<u64>(-100), memory, 0);
     if (fd < 0) return;
@@ -240,10 +241,14 @@ class ScenarioRun {
         const ProcessorStatistics one = machine.processor_statistics(cpu);
         report_.cpus.push_back({one.busy, one.interrupt, one.idle, one.switches});
       }
-    for (const auto& [name, device] : metrics.devices())
+    for (const Entry<DeviceOptions>& entry : scenario_.devices) {
+      const auto& figures = metrics.devices();
+      const auto found = figures.find(entry.name);
+      const auto device = found != figures.end() ? found->second : std::decay_t<decltype(found->second)>{};
       report_.devices.emplace_back(
-          name, DeviceReport{device.reads, device.writes, device.bytes_read, device.bytes_written, device.errors, device.deepest,
-                             device.busy_ns, latency_report(device.latency)});
+          entry.name, DeviceReport{device.reads, device.writes, device.bytes_read, device.bytes_written, device.errors,
+                                   device.deepest, device.busy_ns, latency_report(device.latency)});
+    }
     for (const ModelTask& task : run.tasks)
       if (task.number == 0 && task.state != nullptr)
         outcome_.variables[task.name] = {task.state->variables,

@@ -24,10 +24,14 @@ struct RunOutcome {
   std::vector<std::string> watched;
   /// Of these, those whose violation fails a run that does not name or allow them.
   std::vector<std::string> unasked;
+  bool executed = false;  ///< false: setting the files up failed, no task has run
 };
 
 /// Judges: fills in report.expectations and report.pass from the report's figures and the outcome. Expectations for other engines
 /// or kernels are left out; `explore` ones belong to searches. A failure in report.failures fails the run by itself.
+///
+/// Where a search has to find a violation, a single run may meet it or not, and passes either way: what is expected without being
+/// asked and the steps' own failures are then only shown (`sought`). What `expect` asks for besides has to hold.
 void judge(const Scenario& scenario, const RunOutcome& outcome, RunReport& report);
 
 /// Remarks that a person would want: sq_thread_idle of 0 means a second, below a jiffy is one, a check nobody watches here.

@@ -93,7 +93,15 @@ TEST(LoadScenario, NamesHaveToLeadSomewhere) {
   EXPECT_EQ(what_of("rings.r0.register_files=[\"p\"]"), "/rings/r0/register_files/0: no file \"p\"; did you mean \"p.r\"?");
   EXPECT_EQ(what_of("rings.r0.register_eventfd=data"), "/rings/r0/register_eventfd: \"data\" is no eventfd");
   EXPECT_EQ(what_of("rings.r0.attach=r0"), "/rings/r0/attach: a ring cannot attach to itself");
-  EXPECT_EQ(what_of("expect.1.metric=rings.r9.sqes"), "/expect/1/metric: no ring \"r9\"; did you mean \"r0\"?");
+  EXPECT_EQ(what_of("expect.1.metric=rings.r9.sqes"),
+            "/expect/1/metric: no \"r9\" among the figures \"rings\"; did you mean \"r0\"?");
+  EXPECT_EQ(what_of("expect.1.metric=rings.r0.latency_ns.p9"),
+            "/expect/1/metric: no \"p9\" among the figures \"rings.r0.latency_ns\"; did you mean \"p90\"?");
+  EXPECT_EQ(what_of("expect.1.metric=rings.r0.sqes.x"), "/expect/1/metric: there is nothing below figures \"rings.r0.sqes\"");
+  EXPECT_EQ(what_of("expect.1.metric=rings.r0"), "/expect/1/metric: \"rings.r0\" is a group of figures; add the name of one");
+  EXPECT_EQ(what_of("expect.1.metric=cpus.2.busy_ns").rfind("/expect/1/metric: no \"2\" among the figures \"cpus\"", 0), 0u);
+  EXPECT_EQ(what_of("expect.1={\"content\":{\"file\":\"p.r\"}}"),
+            "/expect/1/content/file: \"p.r\" is no regular file: only those are read at the end");
   EXPECT_EQ(what_of("expect.1={\"check\":\"no-lost-wakup\"}"),
             "/expect/1/check: no check \"no-lost-wakup\"; did you mean \"no-lost-wakeup\"?");
   EXPECT_EQ(what_of("expect.1={\"variable\":\"app.gto\",\"equals\":8}"),
@@ -114,6 +122,13 @@ TEST(LoadScenario, VariablesHaveToBeSetSomewhere) {
 TEST(LoadScenario, ContradictionsAreRefused) {
   EXPECT_EQ(what_of("tasks.app.cpu=2"), "/tasks/app: is bound to processor 2, but the machine has 2 (numbered from 0)");
   EXPECT_EQ(what_of("files.data.size=2GiB"), "/files/data: its 2 GiB do not fit the 1 GiB of device \"nvme0\"");
+  EXPECT_EQ(what_of("files.more={\"device\":\"nvme0\",\"size\":\"1000MiB\"}"),
+            "/files/more: its 1000 MiB do not fit the 1 GiB of device \"nvme0\" beside the files before it");
+  EXPECT_EQ(what_of("files.more={\"device\":\"nvme0\",\"size\":\"1000MiB\",\"content\":\"hole\"}"), "no error");
+  EXPECT_EQ(what_of("files.tmp={\"device\":\"nvme0\"}"),
+            "/files/tmp: is the name of a directory of the file system (/tmp); choose another");
+  EXPECT_EQ(what_of("machine.hz=200"),
+            "/machine/hz: no kernel ticks 200 times a second; 100, 250, 300 or 1000 would be possible");
   EXPECT_EQ(what_of("files.p.size=4KiB"), "/files/p/size: a pipe has none; only for: regular");
   EXPECT_EQ(what_of("devices.nvme0.path=/tmp/x"), "/devices/nvme0/path: is for devices of type \"file\"");
   EXPECT_EQ(what_of("tasks.app.steps.0.steps.0.submit.after=5ms"),

@@ -61,6 +61,24 @@ TEST(RunScenario, AFailedStepFailsTheRunAndNamesItsPlace) {
   EXPECT_EQ(report.failures[0], "t.json:1:41: /tasks/a/steps/0: assert failed: 0; never");
 }
 
+TEST(RunScenario, FilesOnSeveralDevicesEachGoToTheirOwn) {
+  const RunReport report = run(
+      R"("devices": {"a": {"type": "ram", "size": "1MiB"}, "b": {"type": "ram", "size": "1MiB"}, "idle": {"type": "ram"}},
+    "files": {"x": {"device": "a", "size": "64KiB", "open": ["O_DIRECT"]}, "y": {"device": "b", "size": "64KiB", "seed": 5, "open": ["O_DIRECT"]},
+              "z": {"device": "b", "size": "8KiB", "content": "zero"}},
+    "rings": {"r": {}},
+    "tasks": {"t": {"steps": [
+      {"submit": {"ring": "r", "sqes": [{"op": "READV", "file": "x", "count": 3}, {"op": "READV", "file": "y", "count": 2}]}},
+      {"wait": {"ring": "r", "cqes": 5, "res": 4096}},
+      {"submit": {"ring": "r", "op": "WRITEV", "file": "y", "offset": 4096, "seed": 9}}, {"wait": {"ring": "r"}}]}},
+    "expect": [{"metric": "devices.a.reads", "equals": 3}, {"metric": "devices.b.reads", "equals": 2},
+               {"metric": "devices.a.writes", "equals": 0}, {"metric": "devices.b.writes", "equals": 1},
+               {"metric": "devices.idle.reads", "equals": 0}, {"content": {"file": "x"}},
+               {"content": {"file": "y", "size": "4KiB", "seed": 5}}, {"content": {"file": "y", "offset": 4096, "size": "4KiB", "seed": 9}},
+               {"content": {"file": "z", "content": "zero"}}])");
+  EXPECT_EQ(wrong(report), "");
+}
+
 TEST(RunScenario, WhatIsWrittenIsInTheFileAtTheEnd) {
   EXPECT_EQ(
       wrong(run(
