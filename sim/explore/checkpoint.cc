@@ -25,6 +25,9 @@ Checkpoint Checkpoint::read(const std::string& path, const std::string& identity
     checkpoint.blocked = file.at("blocked").get<u64>();
     checkpoint.cut = file.at("cut").get<u64>();
     checkpoint.seconds = file.at("seconds").get<double>();
+    checkpoint.finished = file.at("finished").get<bool>();
+    checkpoint.exhaustive = file.at("exhaustive").get<bool>();
+    checkpoint.counters = file.at("counters").get<std::vector<u64>>();
     checkpoint.position = file.at("position").get<std::vector<u32>>();
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(fmt::format("{}: is no checkpoint of explore ({})", path, error.what()));
@@ -41,6 +44,9 @@ void Checkpoint::write(const std::string& path) const {
   file["blocked"] = blocked;
   file["cut"] = cut;
   file["seconds"] = seconds;
+  file["finished"] = finished;
+  file["exhaustive"] = exhaustive;
+  file["counters"] = counters;
   file["position"] = position;
   const std::string next = path + ".new";
   std::ofstream out(next);

@@ -10,7 +10,7 @@
 namespace uringsim::sim {
 
 struct Checkpoint {
-  static constexpr int kFormat = 1;
+  static constexpr int kFormat = 2;
 
   std::string identity;  ///< of the search: program, strategy, seed, ...
   u64 begun = 0;         ///< executions begun
@@ -18,7 +18,10 @@ struct Checkpoint {
   u64 blocked = 0;
   u64 cut = 0;
   double seconds = 0;
-  std::vector<u32> position;  ///< dfs: the options to take
+  bool finished = false;      ///< there is nothing to go on with:
+  bool exhaustive = false;    ///< every execution is covered
+  std::vector<u64> counters;  ///< dpor: see dpor::Position
+  std::vector<u32> position;  ///< dfs: the options to take; dpor: the branches, three numbers each
 
   /// The checkpoint in `path`; an empty one if there is no such file. Throws std::runtime_error if the file is of another search.
   static Checkpoint read(const std::string& path, const std::string& identity);

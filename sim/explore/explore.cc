@@ -88,6 +88,21 @@ std::string identity(const Program& program, const ExploreOptions& options) {
   return text;
 }
 
+/// How often a search with a checkpoint writes it, so that one that is killed can go on.
+constexpr std::chrono::seconds kKeepEvery{5};
+
+/// What a search came to that was at its end before.
+ExploreResult finished(const Checkpoint& checkpoint) {
+  ExploreResult result;
+  result.executions = checkpoint.executions;
+  result.blocked = checkpoint.blocked;
+  result.cut = checkpoint.cut;
+  result.seconds = checkpoint.seconds;
+  result.exhaustive = checkpoint.exhaustive;
+  if (!result.exhaustive) result.share = 1;
+  return result;
+}
+
 /// Everything but dpor: one execution after the other on the operational machine.
 class Sampling {
  public:
@@ -100,16 +115,18 @@ class Sampling {
     machine_->set_up(program_);
     Checkpoint checkpoint;
     if (!options_.checkpoint.empty()) checkpoint = Checkpoint::read(options_.checkpoint, identity(program_, options_));
+    if (checkpoint.finished) return finished(checkpoint);
     make_strategy(checkpoint);
     result_.executions = checkpoint.executions;
     result_.blocked = checkpoint.blocked;
     result_.cut = checkpoint.cut;
+    before_ = checkpoint;
     const bool stopped = loop(start);
     result_.seconds = seconds_since(start) + checkpoint.seconds;
     result_.exhaustive = strategy_->exhausted() && result_.cut == 0 && machine_->exact() && (dfs_ == nullptr || !dfs_->bounded());
     if (!result_.exhaustive && !result_.found) result_.share = strategy_->share();
     if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
-    if (stopped && !options_.checkpoint.empty() && !result_.found) save();
+    if (!options_.checkpoint.empty() && !result_.found) save(!stopped);
     if (result_.found) take_finding(result_, *machine_, program_, options_);
     return std::move(result_);
   }
@@ -146,11 +163,19 @@ class Sampling {
     const auto until =
         options_.milliseconds == ~u64{0} ? Clock::time_point::max() : start + std::chrono::milliseconds(options_.milliseconds);
     auto report = start + std::chrono::milliseconds(200);
+    auto keep = start + kKeepEvery;
     for (u64 turns = 0;; turns++) {
-      if (result_.executions + result_.blocked + result_.cut >= options_.executions) return true;
+      if (result_.executions + result_.blocked + result_.cut - before_.executions - before_.blocked - before_.cut >=
+          options_.executions)
+        return true;
       if ((turns & 63) == 63) {
         const auto now = Clock::now();
         if (now >= until) return true;
+        if (now >= keep && !options_.checkpoint.empty() && !result_.found) {
+          keep = now + kKeepEvery;
+          result_.seconds = seconds_since(start) + before_.seconds;
+          save(false);
+        }
         if (options_.progress && now >= report) {
           report = now + std::chrono::milliseconds(200);
           if (!options_.progress({result_.executions, seconds_since(start), strategy_->share(), depth_})) return true;
@@ -177,8 +202,11 @@ class Sampling {
     }
   }
 
-  void save() const {
+  /// `finished`: there is nothing left to run.
+  void save(bool finished) const {
     Checkpoint checkpoint;
+    checkpoint.finished = finished;
+    checkpoint.exhaustive = result_.exhaustive;
     checkpoint.identity = identity(program_, options_);
     checkpoint.begun = first_ + begun_;
     checkpoint.executions = result_.executions;
@@ -197,20 +225,37 @@ class Sampling {
   std::unique_ptr<Strategy> strategy_;
   DfsStrategy* dfs_ = nullptr;
   PctStrategy* pct_ = nullptr;
+  Checkpoint before_;  // where this sitting began
   u64 first_ = 0;
   u64 begun_ = 0;
   u64 depth_ = 0;
 };
 
-/// dpor stands between two parts of the tree: what was begun of the next one is run again.
-void save_dpor(const dpor::Result& found, double seconds, Program& program, const ExploreOptions& options) {
+Checkpoint checkpoint_of(const dpor::Position& position, const std::string& identity, double seconds) {
   Checkpoint checkpoint;
-  checkpoint.identity = identity(program, options);
-  checkpoint.begun = found.parts_done;
-  checkpoint.executions = found.parts_complete;
-  checkpoint.blocked = found.parts_blocked;
+  checkpoint.identity = identity;
+  checkpoint.executions = position.complete;
+  checkpoint.blocked = position.blocked;
   checkpoint.seconds = seconds;
-  checkpoint.write(options.checkpoint);
+  checkpoint.counters = {position.units, position.of_everybody, position.of_shard};
+  for (const auto& branch : position.path)
+    for (const u32 number : {branch.item, branch.option, branch.level}) checkpoint.position.push_back(number);
+  return checkpoint;
+}
+
+dpor::Position position_of(const Checkpoint& checkpoint) {
+  dpor::Position position;
+  position.complete = checkpoint.executions;
+  position.blocked = checkpoint.blocked;
+  if (checkpoint.counters.size() == 3) {
+    position.units = checkpoint.counters[0];
+    position.of_everybody = checkpoint.counters[1];
+    position.of_shard = checkpoint.counters[2];
+  }
+  for (std::size_t i = 0; i + 2 < checkpoint.position.size(); i += 3)
+    position.path.push_back({static_cast<u16>(checkpoint.position[i]), static_cast<u16>(checkpoint.position[i + 1]),
+                             static_cast<u16>(checkpoint.position[i + 2])});
+  return position;
 }
 
 /// The operational machine judges and tells what dpor finds: it is led along dpor's schedule. False if it shows nothing wrong.
@@ -256,14 +301,17 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   search.jobs = share.jobs;
   search.job = share.job;
   double before = 0;
-  if (!options.checkpoint.empty()) {
-    const Checkpoint checkpoint = Checkpoint::read(options.checkpoint, identity(program, options));
-    search.parts_done = checkpoint.begun;
-    search.parts_complete = checkpoint.executions;
-    search.parts_blocked = checkpoint.blocked;
-    before = checkpoint.seconds;
-  }
   const auto start = Clock::now();
+  const std::string of = identity(program, options);
+  if (!options.checkpoint.empty()) {
+    const Checkpoint checkpoint = Checkpoint::read(options.checkpoint, of);
+    if (checkpoint.finished) return finished(checkpoint);
+    search.from = position_of(checkpoint);
+    before = checkpoint.seconds;
+    search.keep = [&](const dpor::Position& position) {
+      checkpoint_of(position, of, before + seconds_since(start)).write(options.checkpoint);
+    };
+  }
   double covered = -1;
   search.progress = [&](const dpor::Progress& progress) {
     covered = progress.share;
@@ -280,8 +328,11 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   result.error = std::move(found.error);
   result.seconds = seconds_since(start) + before;
   if (!result.exhaustive && !result.found) result.share = covered;
-  if (!options.checkpoint.empty() && !result.found && !result.exhaustive && result.error.empty())
-    save_dpor(found, result.seconds, program, options);
+  if (!options.checkpoint.empty() && !result.found && result.error.empty()) {
+    Checkpoint checkpoint = checkpoint_of(found.position, of, result.seconds);
+    checkpoint.finished = checkpoint.exhaustive = result.exhaustive;
+    checkpoint.write(options.checkpoint);
+  }
   if (!result.found) return result;
 
   if (confirm(result, found.schedule, program, options)) return result;
@@ -334,7 +385,11 @@ ExploreResult explore_here(Program& program, const ExploreOptions& options, cons
 }
 }  // namespace sim::detail
 
-ExploreResult explore(Program& program, const ExploreOptions& options) {
+ExploreResult explore(Program& program, const ExploreOptions& asked) {
+  ExploreOptions options = asked;
+  // A number of executions is that of the whole search.
+  if (options.shards > 1 && options.executions != ~u64{0})
+    options.executions = options.executions / options.shards + (options.shard < options.executions % options.shards ? 1 : 0);
   return options.jobs > 1 ? sim::explore_in_jobs(program, options) : sim::detail::explore_here(program, options);
 }
 

@@ -23,6 +23,23 @@ struct Progress {
   double share = 0;    ///< rough share of the tree that is done, 0 to 1
 };
 
+/// Where a search stands between two executions: another process can go on from there.
+struct Position {
+  /// One alternative that was taken on the way: option `option` of the item `item` among those that the execution before it
+  /// found.
+  struct Branch {
+    u16 item;
+    u16 option;
+    u16 level;  ///< who runs what lies below: see search_divide.h
+  };
+  std::vector<Branch> path;  ///< from the root to the execution that comes next; empty: the first
+  u64 complete = 0;          ///< counted so far
+  u64 blocked = 0;
+  u64 units = 0;  ///< see search_divide.h
+  u64 of_everybody = 0;
+  u64 of_shard = 0;
+};
+
 struct Options {
   MemoryModel memory = MemoryModel::sc;
   std::vector<std::string> left_out;  ///< barriers to leave out, by name
@@ -35,12 +52,10 @@ struct Options {
   /// Searches that share a shard's parts between them: each walks the same tree and asks, in the same order, whether part `part`
   /// is its own to run. Null: every part is.
   std::function<bool(u64 part)> claim;
-  unsigned jobs = 1;  ///< how many searches share
-  unsigned job = 0;   ///< which of them this is
-  /// To go on with a search that stopped: so many parts are done, with these counts. ~0: parts are not counted.
-  u64 parts_done = ~u64{0};
-  u64 parts_complete = 0;
-  u64 parts_blocked = 0;
+  unsigned jobs = 1;                              ///< how many searches share
+  unsigned job = 0;                               ///< which of them this is
+  Position from;                                  ///< go on from there
+  std::function<void(const Position&)> keep;      ///< called every few seconds, so that a search that is killed can go on
   bool digests = false;                           ///< collect Program::digest() of every complete execution
   unsigned max_events = 4096;                     ///< of one execution; more is an error
   std::function<bool(const Progress&)> progress;  ///< called now and then; false stops the search
@@ -57,10 +72,8 @@ struct Result {
   Schedule schedule;         ///< of the first violation
   std::vector<u64> digests;  ///< sorted, without repetition
   u64 events = 0;            ///< events of the longest execution
-  u64 parts_done = 0;        ///< with Options::parts_done: where the search can go on, and the counts of these parts
-  u64 parts_complete = 0;
-  u64 parts_blocked = 0;
-  std::string error;  ///< not empty: the program cannot be searched, and why
+  Position position;         ///< of a search that stopped before its end
+  std::string error;         ///< not empty: the program cannot be searched, and why
 };
 
 }  // namespace uringsim::sim::dpor

@@ -47,6 +47,8 @@ inline constexpr u64 kArenaBytes = u64{1} << 28;
 inline constexpr u64 kBeginning = 1'000'000'000;
 inline constexpr u64 kTimeStep = 3'600'000'000'000;
 inline constexpr u64 kNoTimer = ~u64{0};
+/// How often a search that can go on later says where it stands.
+inline constexpr std::chrono::seconds kKeepEvery{5};
 /// What a choice is about, in the `word` of its event: whether time goes on, or what the world does.
 inline constexpr u16 kOfWorld = 0;
 inline constexpr u16 kOfTime = 1;
@@ -202,6 +204,7 @@ class Search final : public arch::Machine, private Ending {
 
   // ---- running (search_run.h)
   bool may_go_on();
+  void run_once();
   bool take_violation();
   void restart();
   void rewind(Task& task) noexcept;
@@ -285,15 +288,15 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] PlainRange range_of(EventId id) const;
 
   // ---- dividing (search_divide.h)
-  void resume();
+  bool resume();
+  [[nodiscard]] Position position() const;
   [[nodiscard]] bool is_here() noexcept;
-  bool begin_part() noexcept;
-  void end_part() noexcept;
   [[nodiscard]] bool is_counted() noexcept;
   [[nodiscard]] double share() const noexcept;
 
   // ---- going back (search_back.h)
   bool backtrack();
+  bool take_newest(Division level);
   bool take_read(Item& item);
   bool take_place(Item& item);
   bool take_revisit(Item& item);
@@ -341,7 +344,7 @@ class Search final : public arch::Machine, private Ending {
   Task* early_service_ = nullptr;                   // warm-up: interrupt context
   u32 set_up_tasks_ = 0;                            // those with a higher number are spawned in the run
   u64 turns_ = 0;
-  std::chrono::steady_clock::time_point began_, report_;
+  std::chrono::steady_clock::time_point began_, report_, keep_;
   bool replaying_ = false;
   bool preempt_ = false;
   bool judging_ = false;  // the execution is over, memory holds the last value of every word
@@ -359,14 +362,13 @@ class Search final : public arch::Machine, private Ending {
   u16 depth_ = 0;     // alternatives taken to get here
   Division level_ = Division::part;
   bool dividing_ = false;  // there are shards, jobs or checkpoints
-  bool in_part_ = false;
-  u64 of_everybody_ = 0;  // executions so far that all shards run
-  u64 of_shard_ = 0;      // and that all jobs of a shard run
+  u64 of_everybody_ = 0;   // executions so far that all shards run
+  u64 of_shard_ = 0;       // and that all jobs of a shard run
   u64 units_ = 0;
   u64 parts_ = 0;
-  u64 above_complete_ = 0;  // counted executions that are no part's
-  u64 above_blocked_ = 0;
-  bool counted_ = true;  // the execution under way belongs to this shard
+  std::vector<Position::Branch> path_;  // alternatives taken to get here
+  std::vector<u32> path_bases_{0};      // of each execution on that way: how many items are older
+  bool counted_ = true;                 // the execution under way belongs to this shard
   std::vector<Level> levels_;
   std::vector<std::unique_ptr<Graph<W>>> spare_;
   std::vector<Trail> trail_;

@@ -24,7 +24,7 @@ bool Search<W>::backtrack() {
       levels_.pop_back();
     }
     if (items_.empty()) return false;
-    Item& item = items_.back();
+    const Item& item = items_.back();
     weight_ = item.weight;
     level_ = item.level;
     depth_ = item.depth;
@@ -33,27 +33,38 @@ bool Search<W>::backtrack() {
       if (options_.size() == item.first) items_.pop_back();
       continue;
     }
-    bool runnable = false;
-    switch (item.kind) {
-      case ItemKind::read:
-        runnable = take_read(item);
-        break;
-      case ItemKind::place:
-        runnable = take_place(item);
-        break;
-      case ItemKind::revisit:
-        runnable = take_revisit(item);
-        break;
-      case ItemKind::choice:
-        runnable = take_choice(item);
-        break;
-      case ItemKind::lock:
-        runnable = take_lock(item);
-        break;
-    }
-    if (violated_) return true;
-    if (runnable) return true;
+    const bool runnable = take_newest(level_);
+    if (violated_ || runnable) return true;
   }
+}
+
+/// Takes the newest option of the newest item, as part of what `level` runs. False if there is no execution to run with it, but
+/// perhaps further alternatives.
+template <unsigned W>
+bool Search<W>::take_newest(Division level) {
+  Item& item = items_.back();
+  weight_ = item.weight;
+  level_ = level;
+  depth_ = item.depth;
+  path_.resize(item.depth - 1u);
+  path_bases_.resize(item.depth);
+  const auto left = static_cast<u16>(options_.size() - item.first);
+  path_.push_back(
+      {static_cast<u16>(items_.size() - 1 - path_bases_.back()), static_cast<u16>(item.total - left), static_cast<u16>(level)});
+  path_bases_.push_back(static_cast<u32>(items_.size() - (left == 1 ? 1 : 0)));
+  switch (item.kind) {
+    case ItemKind::read:
+      return take_read(item);
+    case ItemKind::place:
+      return take_place(item);
+    case ItemKind::revisit:
+      return take_revisit(item);
+    case ItemKind::choice:
+      return take_choice(item);
+    case ItemKind::lock:
+      return take_lock(item);
+  }
+  return false;
 }
 
 /// A load reads another store.

@@ -97,8 +97,7 @@ bool Search<W>::begin() {
   save();
   set_up_tasks_ = static_cast<u32>(tasks_.size());
   graph_->threads.resize(kMaxTasks);
-  resume();
-  return true;
+  return resume();
 }
 
 /// Memory and stacks as they are now are where executions begin.

@@ -5,7 +5,10 @@
 // counted by one, so there is little of it: for up to sixteen shards some 300 executions, 2 % of what the shards run together
 // once a search has 200,000. The size of a unit is a guess, so shards are of unlike size, by a factor of three or so: who has
 // machines to keep busy makes a few times as many shards. A shard's units fall into parts, a great many, so that jobs which take
-// them as they go end together and a checkpoint, which stands between two parts, loses little.
+// them as they go end together.
+//
+// A search that stopped goes on from its position: the alternatives that lead from the root to the execution that comes next. To
+// get there again only the executions on that way are run, some dozens; whatever was done already is dropped from the stack.
 #pragma once
 
 #include <algorithm>
@@ -24,54 +27,63 @@ inline u64 scatter(u64 unit) noexcept {
 /// An alternative that is likely to hold less than one in so many is a unit.
 inline float units_of(unsigned shards) noexcept { return static_cast<float>(std::max(4 * shards, std::min(96 * shards, 1536U))); }
 
-/// Where an interrupted search goes on.
+/// Goes to where the search before this one stopped. False if that cannot be: the program is another one.
 template <unsigned W>
-void Search<W>::resume() {
-  const bool parts = options_in_.parts_done != ~u64{0};
-  dividing_ = options_in_.shards > 1 || options_in_.jobs > 1 || parts;
+bool Search<W>::resume() {
+  dividing_ = options_in_.shards > 1 || options_in_.jobs > 1;
   level_ = options_in_.shards > 1 ? Division::everybody : Division::shard;
-  if (!parts) return;
-  result_.parts_done = options_in_.parts_done;
-  result_.complete = result_.parts_complete = options_in_.parts_complete;
-  result_.blocked = result_.parts_blocked = options_in_.parts_blocked;
+  const Position& from = options_in_.from;
+  result_.complete = from.complete;
+  result_.blocked = from.blocked;
+  units_ = from.units;
+  of_everybody_ = from.of_everybody;
+  of_shard_ = from.of_shard;
+  counted_ = false;
+  bool runnable = true;
+  for (const Position::Branch& branch : from.path) {
+    if (runnable) run_once();
+    if (abort_ || outgrown_) return false;
+    const std::size_t index = path_bases_.back() + branch.item;
+    if (violated_ || index >= items_.size() || branch.option >= items_[index].total) {
+      result_.error = "the checkpoint is of another search: it leads to nothing";
+      return false;
+    }
+    items_.resize(index + 1);
+    options_.resize(items_[index].first + items_[index].total - branch.option);
+    runnable = take_newest(static_cast<Division>(branch.level));
+  }
+  return true;
+}
+
+/// Where the search stands, about to run the graph at hand.
+template <unsigned W>
+Position Search<W>::position() const {
+  Position position;
+  position.path = path_;
+  position.complete = result_.complete;
+  position.blocked = result_.blocked;
+  position.units = units_;
+  position.of_everybody = of_everybody_;
+  position.of_shard = of_shard_;
+  return position;
 }
 
 /// Whether the alternative that `weight_`, `depth_` and `level_` describe is run here; lowers the level where a unit or part
 /// begins.
 template <unsigned W>
 bool Search<W>::is_here() noexcept {
-  if (level_ != Division::part && in_part_) end_part();
   if (level_ == Division::everybody && weight_ * units_of(options_in_.shards) < 1) {
     if (scatter(++units_) % options_in_.shards != options_in_.shard) return false;
     level_ = Division::shard;
   }
-  if (level_ != Division::shard || (options_in_.jobs == 1 && options_in_.parts_done == ~u64{0})) return true;
-  const unsigned ways = options_in_.shards * options_in_.jobs * (options_in_.parts_done != ~u64{0} ? 64 : 1);
-  const float part = weight_ * static_cast<float>(ways);
+  if (level_ != Division::shard || options_in_.jobs == 1) return true;
+  const float part = weight_ * static_cast<float>(options_in_.shards * options_in_.jobs);
   if ((part < 1.0F / 256 && depth_ >= 9) || part < 1.0F / 16384) {
     level_ = Division::part;
-    return begin_part();
+    ++parts_;
+    return !options_in_.claim || options_in_.claim(parts_);
   }
   return true;
-}
-
-/// True if the part that comes now is to be run here.
-template <unsigned W>
-bool Search<W>::begin_part() noexcept {
-  const u64 part = ++parts_;
-  if (options_in_.parts_done != ~u64{0} && part <= options_in_.parts_done) return false;
-  if (options_in_.claim && !options_in_.claim(part)) return false;
-  in_part_ = true;
-  return true;
-}
-
-/// All parts so far are done: a search that stops can go on from here.
-template <unsigned W>
-void Search<W>::end_part() noexcept {
-  in_part_ = false;
-  result_.parts_done = parts_;
-  result_.parts_complete = result_.complete - above_complete_;
-  result_.parts_blocked = result_.blocked - above_blocked_;
 }
 
 /// Whether the execution under way, which others may run too, is counted here.

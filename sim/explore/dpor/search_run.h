@@ -199,7 +199,6 @@ template <unsigned W>
 void Search<W>::count(bool complete) noexcept {
   if (!counted_) return;
   (complete ? result_.complete : result_.blocked)++;
-  if (level_ != Division::part) (complete ? above_complete_ : above_blocked_)++;
 }
 
 /// An execution is over: counts it, and has it judged.
@@ -254,9 +253,14 @@ void Search<W>::write_back() noexcept {
 /// Between executions: false if the search has to stop, by its budget or because somebody wants it to.
 template <unsigned W>
 bool Search<W>::may_go_on() {
-  if (result_.complete + result_.blocked >= options_in_.max_executions) return false;
+  const u64 before = options_in_.from.complete + options_in_.from.blocked;
+  if (result_.complete + result_.blocked - before >= options_in_.max_executions) return false;
   if ((turns_++ & 255) != 255) return true;
   const auto now = std::chrono::steady_clock::now();
+  if (options_in_.keep && now >= keep_) {
+    keep_ = now + kKeepEvery;
+    options_in_.keep(position());
+  }
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_).count();
   if (static_cast<u64>(elapsed) >= options_in_.max_milliseconds) return false;
   if (!options_in_.progress || now < report_) return true;
@@ -276,28 +280,37 @@ bool Search<W>::take_violation() {
   return !options_in_.stop_at_violation;
 }
 
+/// Runs the graph at hand to its end.
+template <unsigned W>
+void Search<W>::run_once() {
+  if (!violated_) {
+    restart();
+    replay();
+    extend();
+  }
+  arch::set_current_task(nullptr);
+  if (outgrown_ || abort_) return;
+  result_.events = std::max<u64>(result_.events, graph_->count() - 1);
+  if (!violated_) finish();
+}
+
 template <unsigned W>
 Result Search<W>::run() {
   if (!begin()) return result_;
   began_ = std::chrono::steady_clock::now();
   report_ = began_ + std::chrono::milliseconds(100);
+  keep_ = began_ + kKeepEvery;
   bool more = true;
   while (more && may_go_on()) {
     counted_ = is_counted();
     result_.run++;
-    if (!violated_) {
-      restart();
-      replay();
-      extend();
-    }
-    arch::set_current_task(nullptr);
+    run_once();
     if (outgrown_ || abort_) break;
-    result_.events = std::max<u64>(result_.events, graph_->count() - 1);
-    if (!violated_) finish();
     if (violated_ && !take_violation()) break;
     more = backtrack();
   }
   result_.exhausted = !more && !outgrown_ && !abort_;
+  result_.position = position();
   std::sort(result_.digests.begin(), result_.digests.end());
   result_.digests.erase(std::unique(result_.digests.begin(), result_.digests.end()), result_.digests.end());
   return result_;

@@ -82,21 +82,63 @@ TEST(Divided, AnInterruptedDporGoesOnFromItsCheckpoint) {
   options.checkpoint = path;
   ExploreResult result;
   u64 parts = 0;
-  u64 kept = 0;
-  for (options.executions = 6'000; !result.exhaustive && parts < 8; options.executions += 6'000, parts++) {
+  for (options.executions = 997; !result.exhaustive && parts < 30; parts++) {
     result = explore(program, options);
     ASSERT_EQ(result.error, "");
-    if (result.exhaustive) continue;
-    std::ifstream file(path);
-    const u64 executions = nlohmann::json::parse(file).at("executions").get<u64>();
-    EXPECT_GT(executions, kept + 1'000) << "what was run is not run again";
-    kept = executions;
+    if (!result.exhaustive) {
+      EXPECT_EQ(result.executions + result.blocked, 997 * (parts + 1)) << "nothing is run again";
+    }
   }
-  EXPECT_EQ(parts, 4u);
+  EXPECT_EQ(parts, (whole.executions + whole.blocked) / 997 + 1);
   EXPECT_TRUE(result.exhaustive);
   EXPECT_EQ(result.executions, whole.executions);
   EXPECT_EQ(result.blocked, whole.blocked);
+  const ExploreResult again = explore(program, options);
+  EXPECT_TRUE(again.exhaustive) << "it is known to be at its end";
+  EXPECT_EQ(again.executions, whole.executions);
   std::remove(path.c_str());
+}
+
+TEST(Divided, AShardGoesOnFromItsCheckpointToo) {
+  Handshake program({.submissions = 4});
+  const ExploreResult whole = explore(program, dpor_tso());
+  u64 executions = 0, blocked = 0;
+  for (unsigned shard = 0; shard < 3; shard++) {
+    const std::string path = testing::TempDir() + "shard-checkpoint.json";
+    std::remove(path.c_str());
+    ExploreOptions options = dpor_tso();
+    options.checkpoint = path;
+    options.shard = shard;
+    options.shards = 3;
+    options.executions = 3'000;  // of all shards
+    ExploreResult result;
+    for (u64 parts = 0; !result.exhaustive && parts < 30; parts++) {
+      result = explore(program, options);
+      ASSERT_EQ(result.error, "");
+    }
+    EXPECT_TRUE(result.exhaustive);
+    executions += result.executions;
+    blocked += result.blocked;
+    std::remove(path.c_str());
+  }
+  EXPECT_EQ(executions, whole.executions);
+  EXPECT_EQ(blocked, whole.blocked);
+}
+
+TEST(Divided, ShardsOfSamplesRunTheSamplesOfOneSearch) {
+  Handshake program({.submissions = 2});
+  for (const Search strategy : {Search::pct, Search::random}) {
+    ExploreOptions options;
+    options.strategy = strategy;
+    options.executions = 1'000;
+    options.shards = 3;
+    u64 executions = 0;
+    for (options.shard = 0; options.shard < options.shards; options.shard++) {
+      const ExploreResult part = explore(program, options);
+      executions += part.executions + part.blocked;
+    }
+    EXPECT_EQ(executions, 1'000u);
+  }
 }
 
 TEST(Divided, ACheckpointIsOfOneSearchOnly) {

@@ -158,12 +158,11 @@ TEST(Explore, AnInterruptedSearchGoesOnFromItsCheckpoint) {
     options.checkpoint = path;
     u64 parts = 0;
     ExploreResult result;
-    for (u64 limit = 100; !result.exhaustive && limit <= 2'000'000; limit += strategy == Search::dfs ? 20'000 : 100) {
-      options.executions = limit;
+    options.executions = strategy == Search::dfs ? 20'000 : 100;  // of one sitting
+    while (!result.exhaustive && parts < 100 && (strategy == Search::dfs || parts < 5)) {
       result = explore(sound.program, options);
       ASSERT_EQ(result.error, "");
       parts++;
-      if (strategy == Search::random && limit == 500) break;
     }
     EXPECT_GT(parts, 1u);
     EXPECT_EQ(result.executions, whole.executions);
