@@ -234,6 +234,13 @@ void Arena::restore(const ArenaSnapshot& snapshot) noexcept {
     copy_raw(shadow_of(range.at), shadow, range.bytes / 8 + 1);
     shadow += range.bytes / 8 + 1;
   }
+  // Below what was saved of a stack lies what a fiber left that was stopped in the middle: marks of frames that are gone.
+  for (std::size_t i = 1; i < snapshot.ranges_.size(); i++) {
+    auto* const lowest = static_cast<unsigned char*>(snapshot.ranges_[i].at);
+    const u64 from_end = round_up(static_cast<u64>(base_ + bytes_ - lowest), kStackBytes);
+    unsigned char* const stack = base_ + bytes_ - from_end + kPage;
+    unpoison(stack, static_cast<u64>(lowest - stack));
+  }
 #endif
 }
 
