@@ -75,8 +75,9 @@ struct io_kiocb;
 struct io_ring_ctx {
   Kernel* kernel_ = nullptr;
   const io_uring_profile* profile = nullptr;
-  BugSet bugs;  ///< what this world's kernel gets wrong
-  u32 id = 0;   ///< for traces
+  BugSet bugs;                            ///< what this world's kernel gets wrong
+  u32 id = 0;                             ///< for traces
+  u32 next_req_id = 0, req_ids_left = 0;  ///< ids for requests, taken from the tracer in blocks; submitter
 
   percpu_ref refs;  ///< one per request and per enter; killed by register and release
   u32 flags = 0;    ///< IORING_SETUP_*

@@ -7,6 +7,22 @@
 
 namespace uringsim::kernel {
 
+namespace {
+
+// Ids are for traces, so rings on different processors must not meet over them: a ring takes many at a time. Requests of one
+// ring are made by one task at a time (uring_lock, or its SQ thread).
+u32 io_next_req_id(io_ring_ctx* ctx) noexcept {
+  constexpr u32 kAtOnce = 256;
+  if (ctx->req_ids_left == 0) {
+    ctx->next_req_id = ctx->kernel_->trace.take_ids(ObjectClass::request, kAtOnce);
+    ctx->req_ids_left = kAtOnce;
+  }
+  ctx->req_ids_left--;
+  return ctx->next_req_id++;
+}
+
+}  // namespace
+
 io_kiocb* io_get_req(io_ring_ctx* ctx) noexcept {
   if (!percpu_ref_tryget(&ctx->refs)) return nullptr;
   io_kiocb* const req = kmalloc<io_kiocb>();
@@ -16,7 +32,7 @@ io_kiocb* io_get_req(io_ring_ctx* ctx) noexcept {
   }
   req->ctx = ctx;
   req->fsize = ctx->profile->stale_fsize;
-  req->id = ctx->kernel_->trace.next_id(ObjectClass::request);
+  req->id = io_next_req_id(ctx);
   // One is dropped after submission, the other at completion.
   refcount_set(&req->refs, 2);
   ctx->kernel_->trace(EventKind::request_alloc, ctx->id, req->id);

@@ -21,7 +21,9 @@ constexpr const char* kFormats[] = {
 const char* event_name(EventKind kind) noexcept { return kNames[static_cast<unsigned>(kind)]; }
 const char* event_format(EventKind kind) noexcept { return kFormats[static_cast<unsigned>(kind)]; }
 
-u32 Tracer::next_id(ObjectClass of) noexcept { return __atomic_add_fetch(&ids_[static_cast<unsigned>(of)], 1, __ATOMIC_RELAXED); }
+u32 Tracer::take_ids(ObjectClass of, u32 count) noexcept {
+  return __atomic_fetch_add(&ids_[static_cast<unsigned>(of)], count, __ATOMIC_RELAXED) + 1;
+}
 
 void Tracer::emit(EventKind kind, const s64 (&values)[6]) noexcept {
   arch::Task* const task = arch::current_task();

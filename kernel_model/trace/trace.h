@@ -46,13 +46,16 @@ class Tracer {
   /// The next number in the global order, for an event that the world says beside the kernel's (sched_switch).
   u64 take_sequence() noexcept { return __atomic_fetch_add(&sequence_, 1, __ATOMIC_RELAXED); }
   /// The next id of an object of the given class ("ring 0x1", "req 0x2a").
-  u32 next_id(ObjectClass of) noexcept;
+  u32 next_id(ObjectClass of) noexcept { return take_ids(of, 1); }
+  /// The first of the next `count` ids of the class, all of them the caller's.
+  u32 take_ids(ObjectClass of, u32 count) noexcept;
 
  private:
   void emit(EventKind kind, const s64 (&values)[6]) noexcept;
 
   TraceSink* sink_;
-  u64 sequence_ = 0;
+  // Written while others read sink_: on a line of its own, or rings on different processors would wait for each other.
+  alignas(64) u64 sequence_ = 0;
   u32 ids_[static_cast<unsigned>(ObjectClass::count_)] = {};
 };
 

@@ -138,6 +138,8 @@ class OperationalMachine : public arch::Machine, private Ending {
   };
 
   /// What is put back before every execution.
+  static constexpr u64 kNever = ~u64{0};
+
   struct TaskState {
     arch::Task* task = nullptr;
     void (*entry)(void*) = nullptr;
@@ -154,7 +156,7 @@ class OperationalMachine : public arch::Machine, private Ending {
     u32 joins = kNobody;
     u32 depth = 0;  ///< of scopes
     u64 joiners = 0;
-    u64 deadline = ~u64{0};
+    u64 deadline = kNever;
     const arch::LockWord* wants = nullptr;
     arch::Site site;  ///< of the operation that it is about to do
   };

@@ -8,7 +8,6 @@
 namespace uringsim::sim {
 
 namespace {
-constexpr u64 kNever = ~u64{0};
 constexpr u32 kMaxIdleMoves = 36;    // of time, for nobody but pollers: after that they are livelocked
 constexpr u32 kIdleMovesAgain = 12;  // at least so many once somebody has done something since, that may need time
 }  // namespace

@@ -11,10 +11,6 @@ using arch::LockWord;
 using arch::Site;
 using arch::TASK_RUNNING;
 
-namespace {
-constexpr u64 kNever = ~u64{0};
-}  // namespace
-
 // ---- sleeping and waking -------------------------------------------------------------------------------------------------
 
 void OperationalMachine::set_state(u32 state) noexcept {

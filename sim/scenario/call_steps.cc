@@ -6,9 +6,7 @@
 
 namespace uringsim::sim {
 
-namespace {
-constexpr u64 page = 4096;
-}
+namespace {}
 
 bool StepRunner::act(const ReadStep& step) {
   if (task_->io_bytes < step.size.count) {
@@ -16,7 +14,7 @@ bool StepRunner::act(const ReadStep& step) {
     if (task_->io == 0) return false;
     task_->io_bytes = step.size.count;
   }
-  if (task_->io == 0 && (task_->io = map_memory(page)) == 0) return false;
+  if (task_->io == 0 && (task_->io = map_memory(kernel::PAGE_SIZE)) == 0) return false;
   const u64 fd = static_cast<u64>(app_.descriptor(plan_.file(step.file.name)));
   const s64 result = step.offset ? app_.call(SYS_pread64, fd, task_->io, step.size.count, static_cast<u64>(value(*step.offset)))
                                  : app_.call(SYS_read, fd, task_->io, step.size.count);
@@ -30,17 +28,17 @@ bool StepRunner::act(const WriteStep& step) {
   if (task_->io_bytes < bytes) {
     task_->io = map_memory(bytes);
     if (task_->io == 0) return false;
-    task_->io_bytes = (bytes + page - 1) / page * page;
+    task_->io_bytes = (bytes + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
   }
-  if (task_->io == 0 && (task_->io = map_memory(page)) == 0) return false;
+  if (task_->io == 0 && (task_->io = map_memory(kernel::PAGE_SIZE)) == 0) return false;
   const u64 offset = step.offset ? static_cast<u64>(value(*step.offset)) : 0;
   if (step.value) {
     const s64 number = value(*step.value);
     app_.copy_out(task_->io, &number, sizeof number);
   } else {
-    u8 chunk[page];
-    for (u64 at = 0; at < bytes; at += page) {
-      const u64 part = std::min(page, bytes - at);
+    u8 chunk[kernel::PAGE_SIZE];
+    for (u64 at = 0; at < bytes; at += kernel::PAGE_SIZE) {
+      const u64 part = std::min(kernel::PAGE_SIZE, bytes - at);
       for (u64 i = 0; i < part; ++i) chunk[i] = pattern_byte(offset + at + i, step.seed.value_or(0));
       app_.copy_out(task_->io + at, chunk, part);
     }
@@ -74,9 +72,9 @@ bool StepRunner::act(const PollStep& step) {
 
 bool StepRunner::act(const FillStep& step) {
   const BufferOptions& buffer = options_->buffers[step.buffer.slot].value;
-  u8 chunk[page];
-  for (u64 at = 0; at < buffer.size.count; at += page) {
-    const u64 part = std::min(page, buffer.size.count - at);
+  u8 chunk[kernel::PAGE_SIZE];
+  for (u64 at = 0; at < buffer.size.count; at += kernel::PAGE_SIZE) {
+    const u64 part = std::min(kernel::PAGE_SIZE, buffer.size.count - at);
     for (u64 i = 0; i < part; ++i) chunk[i] = step.seed ? pattern_byte(at + i, *step.seed) : static_cast<u8>(value(*step.value));
     app_.touched(task_->buffers[step.buffer.slot] + at, part, true);
     app_.copy_out(task_->buffers[step.buffer.slot] + at, chunk, part);

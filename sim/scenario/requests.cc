@@ -11,7 +11,6 @@ namespace uringsim::sim {
 
 namespace {
 
-constexpr u64 page = 4096;
 constexpr u64 control_bytes = 32 * 1024;  ///< 1024 iovecs and a header behind them
 constexpr u64 header_at = 16 * 1024;
 constexpr u64 first_user_data = u64{1} << 48;  ///< numbers of the runner's own; people write small ones
@@ -31,9 +30,9 @@ struct Timespec {
 
 u32 size_class(u64 bytes) {
   if (bytes == 0) return 0;
-  return 1 + static_cast<u32>(std::bit_width((bytes + page - 1) / page - 1));
+  return 1 + static_cast<u32>(std::bit_width((bytes + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE - 1));
 }
-u64 class_bytes(u32 number) { return number == 0 ? 0 : page << (number - 1); }
+u64 class_bytes(u32 number) { return number == 0 ? 0 : kernel::PAGE_SIZE << (number - 1); }
 
 u32 bucket(u64 user_data) { return static_cast<u32>((user_data * 0x9e3779b97f4a7c15ull) >> 54) % SharedState::buckets; }
 
@@ -113,9 +112,9 @@ u64 StepRunner::request_offset(const Request& request, u32 file, u32 i) {
 void StepRunner::fill_data(RequestSlot& slot, u32 seed) {
   const u64 key = slot.offset * 256 + seed % 256;
   if (slot.filled == key && slot.at == slot.data) return;
-  u8 bytes[page];
-  for (u64 at = 0; at < slot.size; at += page) {
-    const u64 part = std::min(page, slot.size - at);
+  u8 bytes[kernel::PAGE_SIZE];
+  for (u64 at = 0; at < slot.size; at += kernel::PAGE_SIZE) {
+    const u64 part = std::min(kernel::PAGE_SIZE, slot.size - at);
     for (u64 j = 0; j < part; ++j) bytes[j] = pattern_byte(slot.offset + at + j, seed);
     app_.copy_out(slot.at + at, bytes, part);
   }
@@ -251,9 +250,9 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
 // ---- completing ----------------------------------------------------------------------------------------------------------
 
 bool StepRunner::compare_pattern(uptr at, u64 bytes, u64 offset, u32 seed) {
-  u8 chunk[page];
-  for (u64 done = 0; done < bytes; done += page) {
-    const u64 part = std::min(page, bytes - done);
+  u8 chunk[kernel::PAGE_SIZE];
+  for (u64 done = 0; done < bytes; done += kernel::PAGE_SIZE) {
+    const u64 part = std::min(kernel::PAGE_SIZE, bytes - done);
     app_.peek(chunk, at + done, part);
     for (u64 j = 0; j < part; ++j)
       if (chunk[j] != pattern_byte(offset + done + j, seed))
@@ -267,9 +266,9 @@ bool StepRunner::verify(const RequestSlot& slot, s32 res) {
   if (!slot.verify || res <= 0) return true;
   const FileOptions& file = plan_.scenario.files[plan_.files[slot.file].file].value;
   if (file.content == Content::pattern) return compare_pattern(slot.at, static_cast<u64>(res), slot.offset, slot.seed);
-  u8 chunk[page];
-  for (u64 done = 0; done < static_cast<u64>(res); done += page) {
-    const u64 part = std::min(page, static_cast<u64>(res) - done);
+  u8 chunk[kernel::PAGE_SIZE];
+  for (u64 done = 0; done < static_cast<u64>(res); done += kernel::PAGE_SIZE) {
+    const u64 part = std::min(kernel::PAGE_SIZE, static_cast<u64>(res) - done);
     app_.peek(chunk, slot.at + done, part);
     for (u64 j = 0; j < part; ++j)
       if (chunk[j] != 0)

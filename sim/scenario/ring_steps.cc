@@ -213,8 +213,7 @@ s64 StepRunner::register_files(u32 index, const std::vector<Ref>& files) {
 }
 
 s64 StepRunner::register_buffers(u32 index, const BufferSet& set) {
-  constexpr u64 page = 4096;
-  const u64 stride = (set.size.count + page - 1) / page * page;
+  const u64 stride = (set.size.count + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
   const uptr memory = map_memory(stride * set.count);
   const uptr table = memory == 0 ? 0 : map_memory(set.count * 16);
   if (table == 0) return -12;

@@ -10,8 +10,6 @@ namespace uringsim::sim {
 
 namespace {
 
-constexpr u64 page = 4096;
-
 template <class T>
 T* array(Environment& app, u64 count) {
   return count == 0 ? nullptr : static_cast<T*>(app.alloc(count * sizeof(T)));
@@ -51,16 +49,16 @@ StepRunner::StepRunner(Environment& app, const Plan& plan, SharedState& shared, 
 
 bool StepRunner::prepare() {
   where_ = plan_.scenario.tasks[task_->index].where.c_str();
-  task_->scratch = map_memory(page);
+  task_->scratch = map_memory(kernel::PAGE_SIZE);
   if (task_->scratch == 0) return false;
   for (std::size_t i = 0; i < options_->buffers.size(); ++i) {
     const BufferOptions& buffer = options_->buffers[i].value;
     task_->buffers[i] = map_memory(buffer.size.count);
     if (task_->buffers[i] == 0) return false;
     if (buffer.content == Content::hole) continue;
-    u8 bytes[page];
-    for (u64 at = 0; at < buffer.size.count; at += page) {
-      const u64 part = std::min(page, buffer.size.count - at);
+    u8 bytes[kernel::PAGE_SIZE];
+    for (u64 at = 0; at < buffer.size.count; at += kernel::PAGE_SIZE) {
+      const u64 part = std::min(kernel::PAGE_SIZE, buffer.size.count - at);
       for (u64 j = 0; j < part; ++j) bytes[j] = buffer.content == Content::pattern ? pattern_byte(at + j, buffer.seed) : u8{0};
       app_.copy_out(task_->buffers[i] + at, bytes, part);
     }
@@ -209,7 +207,8 @@ bool StepRunner::expect(s64 got, const std::optional<Expression>& wanted, const 
 
 uptr StepRunner::map_memory(u64 bytes) {
   constexpr u64 prot_read_write = 3, map_private_anonymous = 0x22;
-  const s64 at = app_.call(SYS_mmap, 0, (bytes + page - 1) / page * page, prot_read_write, map_private_anonymous, ~u64{0}, 0);
+  const s64 at = app_.call(SYS_mmap, 0, (bytes + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE, prot_read_write,
+                           map_private_anonymous, ~u64{0}, 0);
   if (at > 0) return static_cast<uptr>(at);
   (void)fail("no memory for {} bytes of the task's buffers: {}", bytes, at);
   return 0;

@@ -23,7 +23,7 @@ namespace uringsim::sim::tape {
 namespace {
 
 constexpr int kHighDescriptor = 1000;  // out of the way of whatever the job opens
-constexpr s64 kGraceMs = 3000;         // for a killed child to go away
+constexpr s64 kReapGraceMs = 3000;     // for a killed child to go away
 
 s64 now_ms() {
   timespec t{};
@@ -97,7 +97,7 @@ bool settle(Running& child) {
   if (!reaped && now >= child.deadline && !child.killed) {
     kill(child.pid, SIGKILL);
     child.killed = true;
-    child.deadline = now + kGraceMs;
+    child.deadline = now + kReapGraceMs;
     return false;
   }
   if (!reaped && now < child.deadline) return false;

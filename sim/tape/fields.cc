@@ -14,6 +14,8 @@ u32 code(Names names, const Json& value) {
   return value.is_string() ? *value_of(names, value.get_ref<const std::string&>()) : value.get<u32>();
 }
 
+Json no_ring() { return {{"skip", "no ring"}}; }
+
 u64 number_or(const Json& step, const char* key, u64 otherwise) {
   const auto found = step.find(key);
   return found == step.end() ? otherwise : found->get<u64>();

@@ -17,6 +17,8 @@ namespace uringsim::sim::tape {
 
 /// The field `key` as a number, or `otherwise` if it is absent.
 [[nodiscard]] u64 number_or(const Json& step, const char* key, u64 otherwise);
+/// The answer of a step whose ring or descriptor was never made.
+[[nodiscard]] Json no_ring();
 
 /// The names of the bits of `word` as a result lists them.
 [[nodiscard]] Json bit_list(Names names, u32 word);

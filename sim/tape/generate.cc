@@ -99,7 +99,7 @@ class Author {
 };
 
 /// The fields of a struct timespec.
-Json timespec(u64 ms) { return Json::array({Json::array({"s64", 0}), Json::array({"s64", ms * 1'000'000})}); }
+Json timespec_fields(u64 ms) { return Json::array({Json::array({"s64", 0}), Json::array({"s64", ms * 1'000'000})}); }
 
 /// Looks that change nothing, in random amount.
 void glance(Author& a) {
@@ -159,7 +159,7 @@ void links(Author& a) {
 /// NOPs behind a timeout, some of which drain. What waited for the drain may run anywhere and in any order: so wait for it.
 void drain(Author& a) {
   const bool pending = a.random().one_in(4);
-  if (pending) a.add({{"do", "mem"}, {"name", "t"}, {"fields", timespec(30)}});
+  if (pending) a.add({{"do", "mem"}, {"name", "t"}, {"fields", timespec_fields(30)}});
   a.make_ring();
   for (u64 rounds = a.random().between(1, 4); rounds > 0; rounds--) {
     if (a.free_completions() < a.room()) a.reap_all(true);
@@ -185,7 +185,8 @@ void drain(Author& a) {
 /// Timeouts that fire after some milliseconds, or earlier by their count of completions.
 void timeout(Author& a) {
   constexpr std::array<u64, 2> kMs = {20, 50};
-  for (u64 i = 0; i < kMs.size(); i++) a.add({{"do", "mem"}, {"name", fmt::format("t{}", i)}, {"fields", timespec(kMs[i])}});
+  for (u64 i = 0; i < kMs.size(); i++)
+    a.add({{"do", "mem"}, {"name", fmt::format("t{}", i)}, {"fields", timespec_fields(kMs[i])}});
   a.make_ring(8);
   const u64 timeouts = a.random().between(1, std::min<u64>(2, a.room()));
   for (u64 i = 0; i < timeouts; i++) {

@@ -25,7 +25,7 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kGraceMs = 3000;         // after the alarm, for the process to go away
+constexpr u64 kAlarmGraceMs = 3000;    // after the alarm, for the process to go away
 constexpr rlim_t kDescriptors = 4096;  // RLIMIT_NOFILE of a tape's process
 constexpr long kExt4Magic = 0xef53;
 
@@ -62,7 +62,7 @@ void play(const Tape& tape, const std::string& directory, u64 settle_us, const L
 }
 
 /// The answers, and from the way the process went how the tape ended.
-Played judge(const ChildReport& report) {
+Played host_outcome(const ChildReport& report) {
   Played played = played_from(report.lines);
   const size_t done = played.outs.size();
   if (!report.reaped)
@@ -137,12 +137,12 @@ void play_on_host(const std::vector<const Tape*>& tapes, const HostOptions& opti
         const Tape& tape = *tapes[index];
         const std::string directory = base.path() + "/" + std::to_string(index);
         std::filesystem::create_directory(directory);
-        job.limit_ms = tape.limit_ms + kGraceMs;
+        job.limit_ms = tape.limit_ms + kAlarmGraceMs;
         job.run = [&tape, &options, directory](const LineWriter& out) { play(tape, directory, options.settle_us, out); };
         job.finish = [&done, index, directory](const ChildReport& report) {
           std::error_code ignored;
           std::filesystem::remove_all(directory, ignored);
-          done(index, judge(report));
+          done(index, host_outcome(report));
         };
         return true;
       },

@@ -22,10 +22,8 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kMillisecond = 1'000'000;
 constexpr int kClosedNumber = 900;  // a number that no tape ever opens
 
-Json no_ring() { return {{"skip", "no ring"}}; }
 Json returned(s64 ret) { return {{"ret", ret}}; }
 u64 fd_argument(s64 fd) { return static_cast<u64>(fd); }
 

@@ -12,8 +12,6 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kMillisecond = 1'000'000;
-
 u32 number_width(const std::string& type) {
   return type == "ptr" ? 8 : static_cast<u32>(std::stoul(type.substr(1))) / 8;  // u8 ... s64
 }

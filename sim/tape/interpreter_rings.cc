@@ -14,10 +14,6 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kMillisecond = 1'000'000;
-
-Json no_ring() { return {{"skip", "no ring"}}; }
-
 u32 word(const Json& step, const char* key) { return static_cast<u32>(number_or(step, key, 0)); }
 
 }  // namespace

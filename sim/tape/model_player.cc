@@ -22,9 +22,8 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kMillisecond = 1'000'000;
 constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
-constexpr u64 kGraceMs = 3000;                  // virtual, from SIGKILL to giving the process up
+constexpr u64 kKillGraceMs = 3000;              // virtual, from SIGKILL to giving the process up
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
 constexpr unsigned kProcessors = 2;             // as the machines that were recorded
 
@@ -128,12 +127,12 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   if (options.with_trace) out.write(trace_line("time is over\n" + result.describe()));
   // The alarm: whoever is left now is killed, and has some time to go.
   world.as_kernel([&] { kernel::send_sig_process(SIGKILL, leader); });
-  result = machine.run(world.tasks(), std::max(result.time, limit) + kGraceMs * kMillisecond);
+  result = machine.run(world.tasks(), std::max(result.time, limit) + kKillGraceMs * kMillisecond);
   out.write(end_line({{result.end == RunEnd::finished ? "hang" : "stuck", done}}));
   if (options.with_trace) out.write(trace_line("after SIGKILL\n" + result.describe()));
 }
 
-Played judge(const ChildReport& report) {
+Played model_outcome(const ChildReport& report) {
   Played played = played_from(report.lines);
   if (report.timed_out)
     played.end = {{"error", fmt::format("the model did not come to an end within {} s", kWallLimitMs / 1000)}};
@@ -164,7 +163,7 @@ void play_on_model(const std::vector<const Tape*>& tapes, const ModelOptions& op
         const Tape& tape = *tapes[index];
         job.limit_ms = kWallLimitMs;
         job.run = [&tape, &options](const LineWriter& out) { play_in_world(tape, options, out); };
-        job.finish = [&done, index](const ChildReport& report) { done(index, judge(report)); };
+        job.finish = [&done, index](const ChildReport& report) { done(index, model_outcome(report)); };
         return true;
       },
       stop);

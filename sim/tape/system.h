@@ -15,6 +15,8 @@
 
 namespace uringsim::sim::tape {
 
+inline constexpr u64 kMillisecond = 1'000'000;  ///< in nanoseconds, as all times here
+
 /// One process. All functions are called by a thread of that process.
 class TapeSystem {
  public:
