@@ -2,6 +2,7 @@
 // Steps that are system calls of the task itself, and its own buffers.
 #include <algorithm>
 
+#include "kernel_model/core/prelude.h"
 #include "sim/scenario/step_failure.h"
 
 namespace uringsim::sim {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <new>
 
+#include "kernel_model/core/prelude.h"
 #include "sim/scenario/step_failure.h"
 
 namespace uringsim::sim {

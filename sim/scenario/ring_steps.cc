@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "kernel_model/core/prelude.h"
 #include "sim/scenario/step_failure.h"
 
 namespace uringsim::sim {

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "kernel_model/core/prelude.h"
 #include "sim/scenario/step_failure.h"
 
 namespace uringsim::sim {
