@@ -86,16 +86,16 @@ Expression Decoder::expression(const Json& at) {
   if (at.kind != Json::Kind::string)
     fail(at.at, fmt::format("is {}; an integer or an expression like \"tail + 1\" is needed", kind_name(at.kind)));
   const auto resolve = [&](std::string_view name) -> std::optional<Expression::Instruction> {
-    if (const auto constant = constant_named(name)) return Expression::Instruction{Expression::Op::constant, *constant};
+    if (const auto constant = constant_named(name)) return Expression::Instruction{Expression::Operator::constant, *constant};
     if (!in_task_) return std::nullopt;
     for (std::size_t slot = 0; slot < buffers_.size(); ++slot)
-      if (buffers_[slot] == name) return Expression::Instruction{Expression::Op::buffer, static_cast<s64>(slot)};
+      if (buffers_[slot] == name) return Expression::Instruction{Expression::Operator::buffer, static_cast<s64>(slot)};
     const u32 slot = variable_slot(name);
     if (variables_[slot].used.line == 0) {
       variables_[slot].used = at.at;
       variables_[slot].path = path();
     }
-    return Expression::Instruction{Expression::Op::variable, slot};
+    return Expression::Instruction{Expression::Operator::variable, slot};
   };
   std::string error;
   auto parsed = Expression::parse(at.text, resolve, error);

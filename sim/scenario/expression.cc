@@ -14,7 +14,7 @@ namespace uringsim::sim {
 
 namespace {
 
-using Op = Expression::Op;
+using Operator = Expression::Operator;
 using Instruction = Expression::Instruction;
 
 constexpr std::size_t longest_text = 1024;
@@ -87,20 +87,20 @@ constexpr std::array constants{
 struct Binary {
   std::string_view text;
   int precedence;  ///< higher binds tighter; C's order
-  Op op;
+  Operator op;
 };
 
 // Longer spellings before those they begin with.
 constexpr std::array binaries{
-    Binary{"||", 1, Op::logical_or}, Binary{"&&", 2, Op::logical_and},
-    Binary{"==", 6, Op::equal},      Binary{"!=", 6, Op::not_equal},
-    Binary{"<<", 8, Op::shift_left}, Binary{">>", 8, Op::shift_right},
-    Binary{"<=", 7, Op::less_equal}, Binary{">=", 7, Op::greater_equal},
-    Binary{"|", 3, Op::bit_or},      Binary{"^", 4, Op::bit_xor},
-    Binary{"&", 5, Op::bit_and},     Binary{"<", 7, Op::less},
-    Binary{">", 7, Op::greater},     Binary{"+", 9, Op::add},
-    Binary{"-", 9, Op::subtract},    Binary{"*", 10, Op::multiply},
-    Binary{"/", 10, Op::divide},     Binary{"%", 10, Op::remainder},
+    Binary{"||", 1, Operator::logical_or}, Binary{"&&", 2, Operator::logical_and},
+    Binary{"==", 6, Operator::equal},      Binary{"!=", 6, Operator::not_equal},
+    Binary{"<<", 8, Operator::shift_left}, Binary{">>", 8, Operator::shift_right},
+    Binary{"<=", 7, Operator::less_equal}, Binary{">=", 7, Operator::greater_equal},
+    Binary{"|", 3, Operator::bit_or},      Binary{"^", 4, Operator::bit_xor},
+    Binary{"&", 5, Operator::bit_and},     Binary{"<", 7, Operator::less},
+    Binary{">", 7, Operator::greater},     Binary{"+", 9, Operator::add},
+    Binary{"-", 9, Operator::subtract},    Binary{"*", 10, Operator::multiply},
+    Binary{"/", 10, Operator::divide},     Binary{"%", 10, Operator::remainder},
 };
 
 /// Precedence climbing; emits postfix code.
@@ -148,7 +148,7 @@ class Parser {
     if (c == '-' || c == '~' || c == '!') {
       ++at_;
       if (!operand(depth + 1)) return false;
-      code_->push_back({c == '-' ? Op::negate : c == '~' ? Op::complement : Op::logical_not});
+      code_->push_back({c == '-' ? Operator::negate : c == '~' ? Operator::complement : Operator::logical_not});
       return true;
     }
     if (c == '(') {
@@ -181,7 +181,7 @@ class Parser {
     }
     if (at_ == start) return fail("digits are missing");
     if (at_ < text_.size() && is_name(text_[at_])) return fail("no unit is possible here: numbers are plain");
-    code_->push_back({Op::constant, static_cast<s64>(value)});
+    code_->push_back({Operator::constant, static_cast<s64>(value)});
     return true;
   }
 
@@ -208,44 +208,44 @@ class Parser {
   std::size_t at_ = 0;
 };
 
-s64 apply(Op op, s64 left, s64 right) noexcept {
+s64 apply(Operator op, s64 left, s64 right) noexcept {
   const u64 a = static_cast<u64>(left), b = static_cast<u64>(right);
   switch (op) {
-    case Op::multiply:
+    case Operator::multiply:
       return static_cast<s64>(a * b);
-    case Op::divide:
+    case Operator::divide:
       return right == 0 ? 0 : right == -1 ? static_cast<s64>(-a) : left / right;
-    case Op::remainder:
+    case Operator::remainder:
       return right == 0 || right == -1 ? 0 : left % right;
-    case Op::add:
+    case Operator::add:
       return static_cast<s64>(a + b);
-    case Op::subtract:
+    case Operator::subtract:
       return static_cast<s64>(a - b);
-    case Op::shift_left:
+    case Operator::shift_left:
       return static_cast<s64>(a << (b & 63));
-    case Op::shift_right:
+    case Operator::shift_right:
       return static_cast<s64>(a >> (b & 63));
-    case Op::less:
+    case Operator::less:
       return left < right;
-    case Op::less_equal:
+    case Operator::less_equal:
       return left <= right;
-    case Op::greater:
+    case Operator::greater:
       return left > right;
-    case Op::greater_equal:
+    case Operator::greater_equal:
       return left >= right;
-    case Op::equal:
+    case Operator::equal:
       return left == right;
-    case Op::not_equal:
+    case Operator::not_equal:
       return left != right;
-    case Op::bit_and:
+    case Operator::bit_and:
       return static_cast<s64>(a & b);
-    case Op::bit_xor:
+    case Operator::bit_xor:
       return static_cast<s64>(a ^ b);
-    case Op::bit_or:
+    case Operator::bit_or:
       return static_cast<s64>(a | b);
-    case Op::logical_and:
+    case Operator::logical_and:
       return left != 0 && right != 0;
-    case Op::logical_or:
+    case Operator::logical_or:
       return left != 0 || right != 0;
     default:
       return 0;
@@ -273,22 +273,22 @@ s64 Expression::value(std::span<const s64> variables, std::span<const u64> buffe
   for (const Instruction& step : code_) {
     const auto slot = static_cast<std::size_t>(step.operand);
     switch (step.op) {
-      case Op::constant:
+      case Operator::constant:
         stack[top++] = step.operand;
         break;
-      case Op::variable:
+      case Operator::variable:
         stack[top++] = slot < variables.size() ? variables[slot] : 0;
         break;
-      case Op::buffer:
+      case Operator::buffer:
         stack[top++] = slot < buffers.size() ? static_cast<s64>(buffers[slot]) : 0;
         break;
-      case Op::negate:
+      case Operator::negate:
         stack[top - 1] = static_cast<s64>(-static_cast<u64>(stack[top - 1]));
         break;
-      case Op::complement:
+      case Operator::complement:
         stack[top - 1] = ~stack[top - 1];
         break;
-      case Op::logical_not:
+      case Operator::logical_not:
         stack[top - 1] = stack[top - 1] == 0;
         break;
       default:
@@ -301,7 +301,7 @@ s64 Expression::value(std::span<const s64> variables, std::span<const u64> buffe
 
 bool Expression::is_constant() const noexcept {
   return std::none_of(code_.begin(), code_.end(),
-                      [](const Instruction& step) { return step.op == Op::variable || step.op == Op::buffer; });
+                      [](const Instruction& step) { return step.op == Operator::variable || step.op == Operator::buffer; });
 }
 
 std::optional<s64> constant_named(std::string_view name) noexcept {

@@ -27,7 +27,7 @@ inline constexpr u64 bad_address = 0x7fff'ffff'f000ull;
 
 class Expression {
  public:
-  enum class Op : u8 {
+  enum class Operator : u8 {
     constant,
     variable,
     buffer,  // operands: the value, or a slot
@@ -54,13 +54,13 @@ class Expression {
     logical_or,
   };
   struct Instruction {
-    Op op;
+    Operator op;
     s64 operand = 0;
   };
 
   /// The constant 0.
   Expression() : Expression(0) {}
-  explicit Expression(s64 constant) : code_{{Op::constant, constant}} {}
+  explicit Expression(s64 constant) : code_{{Operator::constant, constant}} {}
 
   /// What a name stands for: variable or buffer with a slot, or a constant. None: unknown.
   using Resolve = std::function<std::optional<Instruction>(std::string_view name)>;

@@ -9,8 +9,6 @@ namespace {
 
 constexpr u32 nobody = ~u32{0};
 
-bool writes(Op op) { return op == Op::writev || op == Op::write_fixed || op == Op::sendmsg; }
-
 /// Walks all steps of one task.
 class Survey {
  public:

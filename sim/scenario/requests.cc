@@ -38,7 +38,6 @@ u64 class_bytes(u32 number) { return number == 0 ? 0 : kernel::PAGE_SIZE << (num
 u32 bucket(u64 user_data) { return static_cast<u32>((user_data * 0x9e3779b97f4a7c15ull) >> 54) % SharedState::buckets; }
 
 bool reads(Op op) { return op == Op::readv || op == Op::read_fixed || op == Op::recvmsg; }
-bool writes(Op op) { return op == Op::writev || op == Op::write_fixed || op == Op::sendmsg; }
 bool fixed_buffer(Op op) { return op == Op::read_fixed || op == Op::write_fixed; }
 bool vectored(Op op) { return op == Op::readv || op == Op::writev || op == Op::sendmsg || op == Op::recvmsg; }
 

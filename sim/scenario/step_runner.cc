@@ -114,7 +114,7 @@ bool StepRunner::act(const AssertStep& step) {
   *end = 0;
   // The variables of the condition, so that nobody has to run it again to learn them.
   for (const Expression::Instruction& part : step.condition.code()) {
-    if (part.op != Expression::Op::variable) continue;
+    if (part.op != Expression::Operator::variable) continue;
     const auto slot = static_cast<std::size_t>(part.operand);
     const auto left = static_cast<std::size_t>(values + sizeof values - 1 - end);
     const auto written =

@@ -27,6 +27,8 @@ enum class Op : u8 {
   recvmsg,
   timeout
 };
+/// Whether the opcode takes data from the application's memory.
+[[nodiscard]] constexpr bool writes(Op op) noexcept { return op == Op::writev || op == Op::write_fixed || op == Op::sendmsg; }
 struct SqeFlagNames {};
 struct PollEventNames {};
 struct SyncRangeNames {};

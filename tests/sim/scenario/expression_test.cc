@@ -10,10 +10,10 @@ namespace uringsim::sim {
 namespace {
 
 std::optional<Expression::Instruction> names(std::string_view name) {
-  if (name == "x") return Expression::Instruction{Expression::Op::variable, 0};
-  if (name == "y") return Expression::Instruction{Expression::Op::variable, 1};
-  if (name == "page") return Expression::Instruction{Expression::Op::buffer, 0};
-  if (const auto constant = constant_named(name)) return Expression::Instruction{Expression::Op::constant, *constant};
+  if (name == "x") return Expression::Instruction{Expression::Operator::variable, 0};
+  if (name == "y") return Expression::Instruction{Expression::Operator::variable, 1};
+  if (name == "page") return Expression::Instruction{Expression::Operator::buffer, 0};
+  if (const auto constant = constant_named(name)) return Expression::Instruction{Expression::Operator::constant, *constant};
   return std::nullopt;
 }
 
