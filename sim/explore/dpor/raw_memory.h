@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernel_model/arch/types.h"
+#include "sim/fiber/sanitizer.h"
 
 namespace uringsim::sim::dpor {
 
@@ -28,6 +29,11 @@ inline void poke(void* at, unsigned size, u64 value) noexcept {
     default:
       __atomic_store_n(static_cast<u64*>(at), value, __ATOMIC_RELAXED);
   }
+}
+/// poke() when the execution is over: a word that was on a stack may lie where a scope has ended, which AddressSanitizer marks.
+URINGSIM_NO_ASAN inline void poke_after_the_end(void* at, unsigned size, u64 value) noexcept {
+  volatile u8* const to = static_cast<u8*>(at);
+  for (unsigned i = 0; i < size; i++) to[i] = static_cast<u8>(value >> (8 * i));
 }
 }  // namespace detail
 

@@ -246,7 +246,7 @@ void Search<W>::write_back() noexcept {
     const EventId last = g.words[word].last;
     if (last == 0) continue;
     const WordInfo& info = word_info_[word];
-    std::memcpy(info.at, &g.event[last].value, info.size);
+    detail::poke_after_the_end(info.at, info.size, g.event[last].value);
   }
 }
 
