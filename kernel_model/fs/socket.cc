@@ -16,9 +16,8 @@ namespace uringsim::kernel {
 namespace {
 
 constexpr int kTypeMask = 0xf;
-constexpr int kAddressMax = 128;                                     // struct sockaddr_storage
-constexpr u64 kOptmemMax = 20480;                                    // net.core.optmem_max
-constexpr u32 kAllowedMsgFlags = MSG_OOB | MSG_EOR | MSG_DONTROUTE;  // none of msghdr's own flags but the protocol's
+constexpr int kAddressMax = 128;   // struct sockaddr_storage
+constexpr u64 kOptmemMax = 20480;  // net.core.optmem_max
 
 // ---- the file --------------------------------------------------------------------------------------------------------
 
@@ -171,7 +170,6 @@ struct imported_msg {
   /// Models copy_msghdr_from_user() (5.4), in the order of its checks. `rw`: WRITE when sending.
   int copy(uptr umsg, int rw) noexcept {
     if (!get_user(&user, umsg)) return -EFAULT;
-    msg.msg_flags = user.msg_flags;
     msg.msg_namelen = user.msg_name != 0 ? user.msg_namelen : 0;
     if (msg.msg_namelen < 0) return -EINVAL;
     msg.msg_namelen = std::min(msg.msg_namelen, kAddressMax);
@@ -188,10 +186,10 @@ struct imported_msg {
   }
 };
 
-/// Models ____sys_sendmsg(): control data, flags, and off it goes.
+/// Models ____sys_sendmsg(): control data, flags, and off it goes. The flags are those of the call alone: what the msghdr says in
+/// its own is for messages that come in (only sendmmsg() takes MSG_EOR from there).
 s64 do_sendmsg(socket* sock, imported_msg* in, u32 flags) noexcept {
   if (in->user.msg_controllen > 0x7fffffff) return -ENOBUFS;
-  flags |= in->msg.msg_flags & kAllowedMsgFlags;
   if (in->user.msg_controllen != 0) {
     if (in->user.msg_controllen > kOptmemMax) return -ENOBUFS;
     in->msg.control = kcalloc<u8>(in->user.msg_controllen);

@@ -340,6 +340,23 @@ TEST(Sendmsg, GathersAndScatters) {
   });
 }
 
+TEST(Sendmsg, FlagsOfTheHeaderAreNotLookedAt) {
+  FsWorld world;
+  world.app([] {
+    const two_fds s = upair();
+    const umsg out(4, 0, "0123");
+    user_msghdr header = out.header();
+    header.msg_flags = MSG_OOB | MSG_EOR | MSG_DONTWAIT;
+    const uptr at = uval(header);
+    EXPECT_EQ(call([&] { return sys_sendmsg(s.r, at, 0); }), 4);
+    int err = 0;
+    file* const f = fget(static_cast<unsigned>(s.r));
+    EXPECT_EQ(__sys_sendmsg_sock(sock_from_file(f, &err), at, 0), 4);
+    EXPECT_EQ(__sys_sendmsg_sock(sock_from_file(f, &err), at, MSG_OOB), -EOPNOTSUPP);
+    fput(f);
+  });
+}
+
 TEST(Sendmsg, ErrorsInOrder) {
   FsWorld world;
   world.app([] {
