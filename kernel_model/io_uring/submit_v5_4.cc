@@ -111,6 +111,7 @@ int io_queue_link_head(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s, io_kiocb*
 // Divergence: no exec, hence no -EAGAIN while one is under way.
 int io_req_grab_fs(io_kiocb* req) noexcept {
   if (req->submit.opcode != uapi::IORING_OP_SENDMSG && req->submit.opcode != uapi::IORING_OP_RECVMSG) return 0;
+  if (current()->fs == nullptr) return 0;  // an SQ thread: it stands at the root of the tree, as the workers do
   get_fs_struct(current()->fs);
   req->fs = current()->fs;
   return 0;

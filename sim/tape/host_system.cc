@@ -21,7 +21,7 @@ void* pointer(uptr at) { return reinterpret_cast<void*>(at); }
 
 s64 HostSystem::call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
   const long ret = ::syscall(number, a, b, c, d, e, f);
-  const s64 result = ret == -1 ? -errno : ret;
+  const s64 result = ret < 0 ? -errno : ret;  // as who recorded: see ModelSystem
   if (number == SYS_io_uring_enter && settle_ns_ != 0) sleep_until(now() + settle_ns_);
   return result;
 }

@@ -105,7 +105,11 @@ s64 dispatch(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) noexcept {
 }  // namespace
 
 s64 ModelSystem::call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
-  return kernel::system_call([=] { return dispatch(number, a, b, c, d, e, f); });
+  const s64 ret = kernel::system_call([=] { return dispatch(number, a, b, c, d, e, f); });
+  constexpr s64 kMaxErrno = 4095;
+  if (ret >= 0 || current() != leader_) return ret;
+  if (ret >= -kMaxErrno) errno_ = -ret;
+  return -errno_;
 }
 
 void ModelSystem::load(void* to, uptr from, u64 bytes) { application_task().memory.copy_from(to, from, bytes); }

@@ -5,6 +5,7 @@
 // are taken on the way back), memory through the process's address space. See model_player.h for the world around it.
 #pragma once
 
+#include <cerrno>
 #include <list>
 
 #include "kernel_model/core/sched.h"
@@ -38,6 +39,10 @@ class ModelSystem final : public TapeSystem {
   static void thread_main(void* thread);
 
   kernel::task_struct* leader_ = nullptr;  ///< the first thread
+  /// Its errno. libc takes -4095 to -1 for errors and sets it; who recorded took whatever is negative for one and reported errno,
+  /// of an earlier call if need be: enter on a ring with SQPOLL returns any number that it was asked to submit. A process began
+  /// with what removing the directory of its predecessor had left.
+  s64 errno_ = ENOENT;
   std::list<Thread> threads_;
 };
 

@@ -55,6 +55,28 @@ const std::string kDirectory = R"({"do":"file","name":"f","kind":"dir"},)";
 const std::string kEventfd = R"({"do":"file","name":"f","kind":"eventfd","init":3,"nonblock":true},)";
 const std::string kTimerfd = R"({"do":"file","name":"f","kind":"timerfd","ms":1},{"do":"sleep","ms":20},)";
 
+/// A ring with an SQ thread whose files are registered.
+const std::string kSqpoll =
+    R"({"do":"setup","entries":8,"flags":["SQPOLL"],"sq_thread_idle":2000,"out":{"ret":0,"sq_entries":8,"cq_entries":16}},)";
+
+TEST(ModelPlayer, WhatEnterReturnsBelowAnyErrorIsReportedAsTheLastError) {
+  const std::string enter = R"({"do":"enter","to_submit":2147483648,"out":{"ret":)";
+  EXPECT_EQ(difference("v5.4", kSqpoll + enter + "-2}}"), "");
+  EXPECT_EQ(difference("v5.1", kSqpoll + R"({"do":"enter","ring":77,"out":{"ret":-9}},)" + enter + "-9}}"), "");
+}
+
+TEST(ModelPlayer, TheSqThreadSendsMessagesWithoutAProcessToTakeAPathFrom) {
+  const std::string steps =
+      R"({"do":"file","name":"s","kind":"socketpair"},{"do":"mem","name":"f","fields":[["fd","s.a"]]},)" + kSqpoll +
+      R"({"do":"register","op":"REGISTER_FILES","arg":"f","nr_args":1,"out":{"ret":0}},{"do":"buf","name":"d","size":64},)"
+      R"({"do":"mem","name":"v","fields":[["ptr","d"],["u64",20]]},)"
+      R"({"do":"mem","name":"m","fields":[["u64",0],["u64",0],["ptr","v"],["u64",1],["u64",0],["u64",0],["u64",0]]},)"
+      R"({"do":"sqe","op":"SENDMSG","ud":1,"fd":0,"flags":["FIXED_FILE"],"addr":"m","len":1},{"do":"submit"},)"
+      R"({"do":"enter","flags":["SQ_WAKEUP"],"out":{"ret":0}},{"do":"wait_cq","n":1,"out":{"ok":true}},)"
+      R"({"do":"reap","out":{"cqes":[[1,20,0]]}})";
+  EXPECT_EQ(difference("v5.4", steps), "");
+}
+
 TEST(ModelPlayer, RegisteredBuffersReachFilesThatOnlyReadAndWriteSince5_4) {
   EXPECT_EQ(difference("v5.4", kRegistered + kDirectory + fixed("READ_FIXED", "f", 8, -21)), "");
   EXPECT_EQ(difference("v5.4", kRegistered + kTimerfd + fixed("READ_FIXED", "f", 8, 8)), "");
