@@ -13,6 +13,7 @@ CheckSet all_checks() {
       .add(check_exactly_once())
       .add(check_overflow())
       .add(check_no_leak())
+      .add(check_lock_order())
       .add(check_ring_words())
       .add(check_iopoll_progress())
       .add(check_sqe_stable())

@@ -21,6 +21,7 @@
 
 #include "kernel_model/core/kernel.h"
 #include "kernel_model/trace/trace.h"
+#include "sim/fiber/lock_watch.h"
 
 namespace uringsim::sim {
 
@@ -41,6 +42,8 @@ class Checker {
   virtual void event(const kernel::TraceEvent& event) = 0;
   /// The world is quiescent: nothing will happen any more. Called outside of every task.
   virtual void finish(kernel::Kernel&) {}
+  /// Where the engine is to tell of locks; null: not here.
+  [[nodiscard]] virtual LockWatch* lock_watch() noexcept { return nullptr; }
   virtual void keep() = 0;
   virtual void put_back() = 0;
   /// The first thing found, or null.
@@ -118,6 +121,12 @@ class CheckSet final : public kernel::TraceSink {
       if (const Finding* const finding = checker->finding(); finding != nullptr && !checker->asked()) return finding;
     return nullptr;
   }
+  /// Who wants to hear of locks: the one checker that does, or null.
+  [[nodiscard]] LockWatch* lock_watch() const noexcept {
+    for (const auto& checker : checkers_)
+      if (LockWatch* const watch = checker->lock_watch(); watch != nullptr) return watch;
+    return nullptr;
+  }
   [[nodiscard]] const std::vector<std::unique_ptr<Checker>>& checkers() const noexcept { return checkers_; }
 
  private:
@@ -130,6 +139,7 @@ std::unique_ptr<Checker> check_drain_order();
 std::unique_ptr<Checker> check_exactly_once();
 std::unique_ptr<Checker> check_iopoll_progress();
 std::unique_ptr<Checker> check_link_order();
+std::unique_ptr<Checker> check_lock_order();
 std::unique_ptr<Checker> check_lost_wakeup();
 std::unique_ptr<Checker> check_need_wakeup_barrier();
 std::unique_ptr<Checker> check_no_leak();

@@ -63,7 +63,8 @@ class LostWakeup final : public StateChecker<Sleepers> {
     const u32 ready = *ring.rings.cq_tail - *ring.rings.cq_head;
     if (ready < waiter.events) return;
     list_for_each_entry(task, &kernel.tasks, kernel::task_struct, tasks) {
-      if (task->id != waiter.task || task->exit_state != kernel::EXIT_ALIVE || kernel.machine.state(*task) == arch::TASK_RUNNING)
+      if (task == kernel.init || task->id != waiter.task || task->exit_state != kernel::EXIT_ALIVE ||
+          kernel.machine.state(*task) == arch::TASK_RUNNING)
         continue;
       find(fmt::format(
           "nobody sleeps for CQEs that are there: {} waits for {} on ring {}, the CQ holds {}, and nobody will wake it",

@@ -47,7 +47,9 @@ void OperationalMachine::set_up(Program& program) {
   current_ = kNobody;
   violation_ = {};
   clocks_ = lanes_ = kMaxTasks;
+  locks_ = nullptr;
   program.set_up(*this);
+  locks_ = program.lock_watch();
   if (!violation_.check.empty()) throw std::runtime_error(fmt::format("{}: {}", program.name(), violation_.text));
   warm_ = program.warm_up();
   if (warm_) {

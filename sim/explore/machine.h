@@ -330,6 +330,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   bool warming_ = false;
   bool exact_ = true;
   std::vector<Step>* recording_ = nullptr;
+  LockWatch* locks_ = nullptr;
   u32 told_choice_ = 0;  ///< of the operation under way, for write_down()
   u32 told_options_ = 1;
   u32 told_missed_task_ = kNobody;

@@ -184,6 +184,7 @@ void OperationalMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept
   task.wants = nullptr;
   cell.watchers &= ~bit(current_);
   take_lock(lock, kind, cell);
+  if (locks_ != nullptr) locks_->on_lock(current_, lock, false, site);
   tell(OpKind::lock, &lock.word, 4, 0, current_ + 1, site);
 }
 
@@ -191,10 +192,12 @@ bool OperationalMachine::try_lock(LockWord& lock, LockKind kind, Site site) noex
   point();
   Cell& cell = touch(&lock.word, 4, site);
   const bool free = lock.word == 0;
-  if (free)
+  if (free) {
     take_lock(lock, kind, cell);
-  else
+    if (locks_ != nullptr) locks_->on_lock(current_, lock, true, site);
+  } else {
     note_read(cell, cell.version);
+  }
   tell(OpKind::try_lock, &lock.word, 4, free ? 0 : lock.word, lock.word, site);
   return free;
 }
@@ -207,6 +210,7 @@ void OperationalMachine::unlock(LockWord& lock, LockKind kind, Site site) noexce
     fail("lock-imbalance", fmt::format("task {} releases a lock that it does not hold, at {} ({}:{})", task.task->name,
                                        site.function, source_path(site.file), site.line));
   if (kind == LockKind::spin) task.spin_depth--;
+  if (locks_ != nullptr) locks_->on_unlock(current_, lock);
   task.unlocked = true;
   const bool effect = task.pass_effect;
   do_store(cell, &lock.word, 4, 0, arch::Order::release);

@@ -23,6 +23,7 @@ void OperationalMachine::free(void* memory, u64 bytes) noexcept {
   if (!outside()) {
     if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // nothing of its own may reach it later
     shadow_.freed(memory, bytes);
+    if (locks_ != nullptr) locks_->on_free(memory, bytes);
     any_freed_ = true;
   }
   arena_.free(memory, bytes);

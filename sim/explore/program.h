@@ -14,22 +14,10 @@
 #include <vector>
 
 #include "kernel_model/arch/machine.h"
+#include "sim/check/left_over.h"
+#include "sim/fiber/lock_watch.h"
 
 namespace uringsim::sim {
-
-/// Why a task is not running.
-enum class Blocked : u8 { no, sleeping, lock, join, polling, not_woken };
-
-/// A task that is left when nothing can happen any more.
-struct LeftOver {
-  u32 task = 0;
-  Blocked why = Blocked::no;
-  const char* name = "";
-  const char* scope = nullptr;  ///< kernel function it stands in, or null
-  arch::Site site;              ///< where it waits
-  u64 object = 0;               ///< lock: its arena offset; join: the task's id
-  u32 holder = ~u32{0};         ///< lock: who holds it
-};
 
 /// What is wrong with an execution.
 struct Violation {
@@ -62,6 +50,8 @@ class Program {
   virtual void keep() {}
   /// An execution is about to begin: what was observed of the last one is forgotten.
   virtual void put_back() {}
+  /// Who hears of the locks that tasks take, or null. Asked once, after set_up().
+  [[nodiscard]] virtual LockWatch* lock_watch() noexcept { return nullptr; }
   /// Judges a finished execution. Memory holds the last value of every word. Cheap where nothing is wrong: called every time.
   virtual void check(Ending& ending) = 0;
   /// A digest of the final state, for comparing what different searches reach. Stable across machines.

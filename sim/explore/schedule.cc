@@ -6,16 +6,6 @@
 
 namespace uringsim::sim {
 
-const char* source_path(const char* file) noexcept {
-  if (file == nullptr) return "";
-  // This file's own path tells where the root is.
-  constexpr std::string_view kHere = __FILE__;
-  constexpr std::string_view kRoot = kHere.substr(0, kHere.size() - std::string_view("sim/explore/schedule.cc").size());
-  if (std::string_view(file).starts_with(kRoot)) return file + kRoot.size();
-  while (file[0] == '.' && file[1] == '.' && file[2] == '/') file += 3;
-  return file;
-}
-
 namespace {
 constexpr std::array kNames = {"load",   "store",       "rmw",          "fence", "plain_read", "plain_write", "lock",  "try_lock",
                                "unlock", "spawn",       "end",          "join",  "set_state",  "sleep",       "wake",  "poll",

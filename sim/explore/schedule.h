@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/fiber/source_path.h"
 #include "kernel_model/arch/site.h"
 #include "kernel_model/arch/types.h"
 
@@ -76,10 +77,6 @@ struct Step {
   arch::Site missed_site;
   u64 missed_value = 0;
 };
-
-/// A path of the source from the root of the tree, wherever it was built: compilers are called with others. Files of other
-/// projects keep theirs.
-const char* source_path(const char* file) noexcept;
 
 /// A function's name as every compiler has it: some add the template's arguments.
 constexpr std::string_view function_name(const char* function) noexcept {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/explore/world_program.h"
 
+#include "sim/check/deadlock.h"
+#include "sim/check/livelock.h"
 #include "sim/check/rings.h"
 #include "sim/explore/kernel_words.h"
 
@@ -31,11 +33,13 @@ void WorldProgram::check(Ending& ending) {
   bool everybody = true;
   for (const arch::Task* const task : world_->tasks()) everybody = everybody && satisfied(task);
   if (everybody) return;
-  for (const LeftOver& left : ending.left_over()) {
+  const std::vector<LeftOver>& all = ending.left_over();
+  if (const std::string text = deadlock(all); !text.empty()) return ending.violation("no-deadlock", text);
+  for (const LeftOver& left : all) {
     for (const arch::Task* const task : world_->tasks()) {
       if (task->id != left.task || satisfied(task)) continue;
-      return ending.violation("hang", std::string(left.name) + " waits in " +
-                                          (left.scope != nullptr ? left.scope : "its program") + " for what nobody will do");
+      if (const std::string text = livelock(left); !text.empty()) return ending.violation("no-livelock", text);
+      return ending.violation("no-hang", wait_for_graph(all, left.task) + ", and nobody will end that");
     }
   }
 }

@@ -36,6 +36,7 @@ class WorldProgram final : public Program {
   [[nodiscard]] bool warm_up() const noexcept override { return true; }
   void keep() override { checks_.keep(); }
   void put_back() override { checks_.put_back(); }
+  [[nodiscard]] LockWatch* lock_watch() noexcept override { return checks_.lock_watch(); }
   void check(Ending& ending) override;
   /// The words of rings, by their kernel names: "ring 1 sq.tail".
   [[nodiscard]] std::string word_name(const void* at) const override;

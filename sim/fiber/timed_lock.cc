@@ -11,8 +11,9 @@ using arch::LockWord;
 using arch::Site;
 
 /// The lock is `task`'s now.
-void TimedMachine::took(TimedTask& task, LockWord& lock, LockKind kind, Site site) noexcept {
+void TimedMachine::took(TimedTask& task, LockWord& lock, LockKind kind, Site site, bool tried) noexcept {
   lock.word = task.id + 1;
+  if (options_.locks != nullptr && task.task != nullptr) options_.locks->on_lock(task.id, lock, tried, site);
   if (task.held_count < TimedTask::kHeldLocks) task.held[task.held_count] = {&lock, kind, site};
   task.held_count++;
   task.spin_depth += kind == LockKind::spin ? 1 : 0;
@@ -37,7 +38,7 @@ bool TimedMachine::try_lock(LockWord& lock, LockKind kind, Site site) noexcept {
   if (task.task != nullptr) task.task->clock += task.task->memory_cost;
   task.poll.locks = true;
   if (lock.word != 0) return false;
-  took(task, lock, kind, site);
+  took(task, lock, kind, site, true);
   return true;
 }
 
@@ -88,6 +89,7 @@ void TimedMachine::unlock(LockWord& lock, LockKind kind, Site site) noexcept {
   const u64 clock = task.task != nullptr ? task.task->clock += task.task->memory_cost : time_;
   if (lock.word != task.id + 1) return report("a lock released by somebody who does not hold it", true, site);
   lock.word = 0;
+  if (options_.locks != nullptr && task.task != nullptr) options_.locks->on_unlock(task.id, lock);
   unsigned at = std::min(task.held_count, TimedTask::kHeldLocks);
   while (at > 0 && task.held[at - 1].lock != &lock) at--;
   if (at > 0) std::move(task.held + at, task.held + std::min(task.held_count, TimedTask::kHeldLocks), task.held + at - 1);

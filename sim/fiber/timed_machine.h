@@ -40,6 +40,7 @@
 #include "sim/fiber/costs.h"
 #include "sim/fiber/event_queue.h"
 #include "sim/fiber/fiber.h"
+#include "sim/fiber/lock_watch.h"
 #include "sim/fiber/random.h"
 #include "sim/fiber/run.h"
 
@@ -71,6 +72,7 @@ struct TimedOptions {
   bool skip_passes = true;             ///< the short cut through idle polling
   u64 idle_limit = ~u64{0};            ///< ns of polling without any effect after which the run is a livelock
   SchedObserver* observer = nullptr;
+  LockWatch* locks = nullptr;  ///< hears of locks that tasks and interrupts take
   const volatile std::sig_atomic_t* stop_flag = nullptr;  ///< ends a run when it becomes non-zero
 };
 
@@ -147,7 +149,10 @@ class TimedMachine final : public arch::Machine {
   void raise(arch::Interrupt& interrupt) noexcept override;
   void charge(arch::Cost what, u64 units) noexcept override;
   void* alloc(u64 bytes, u64 align) noexcept override { return arena_.alloc(bytes, align); }
-  void free(void* memory, u64 bytes) noexcept override { arena_.free(memory, bytes); }
+  void free(void* memory, u64 bytes) noexcept override {
+    if (options_.locks != nullptr && memory != nullptr) options_.locks->on_free(memory, bytes);
+    arena_.free(memory, bytes);
+  }
   u64 random() noexcept override;
   u32 choose(u32 options, const char* what) noexcept override;
   void report(const char* what, bool fatal, arch::Site site) noexcept override;
@@ -191,7 +196,7 @@ class TimedMachine final : public arch::Machine {
   void lock_contended(TimedTask& task, arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept;
   TimedTask* first_waiter(const arch::LockWord& lock) noexcept;
   void drop_waiter(TimedTask& task) noexcept;
-  void took(TimedTask& task, arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept;
+  void took(TimedTask& task, arch::LockWord& lock, arch::LockKind kind, arch::Site site, bool tried = false) noexcept;
 
   // timed_interrupt.cc
   void expire(arch::Timer& timer, u64 at) noexcept;

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "kernel_model/core/completion.h"
+#include "sim/check/deadlock.h"
+#include "sim/check/livelock.h"
 #include "sim/explore/kernel_words.h"
 #include "sim/scenario/allocation_faults.h"
 #include "sim/scenario/application_mistakes.h"
@@ -109,33 +111,6 @@ const ApplicationTask* application(const kernel::task_struct* task) noexcept {
   return static_cast<const ApplicationTask*>(task->application);
 }
 
-std::string told(const LeftOver& left) {
-  const char* const scope = left.scope != nullptr ? left.scope : "its program";
-  switch (left.why) {
-    case Blocked::lock:
-      return fmt::format("{} waits in {} for a lock", left.name, scope);
-    case Blocked::polling:
-      return fmt::format("{} polls in {}", left.name, scope);
-    default:
-      return fmt::format("{} sleeps in {}", left.name, scope);
-  }
-}
-
-/// The circle of lock holders that `from` stands in, as text; empty if there is none.
-std::string circle(const std::vector<LeftOver>& all, const LeftOver& from) {
-  const LeftOver* at = &from;
-  std::string text;
-  for (std::size_t i = 0; i <= all.size(); ++i) {
-    if (at->why != Blocked::lock) return {};
-    text += (text.empty() ? "" : "; ") + told(*at);
-    const auto next = std::find_if(all.begin(), all.end(), [&](const LeftOver& one) { return one.task == at->holder; });
-    if (next == all.end()) return {};
-    if (&*next == &from) return text;
-    at = &*next;
-  }
-  return {};
-}
-
 }  // namespace
 
 const u8* ScenarioProgram::place(u32 ring, uptr address) const noexcept {
@@ -178,18 +153,20 @@ bool ScenarioProgram::check_tasks(Ending& ending) {
   }
   if (!waits) return true;
   const std::vector<LeftOver>& all = ending.left_over();
-  for (const LeftOver& left : all)
-    if (const std::string text = circle(all, left); !text.empty()) {
-      ending.violation("no-deadlock", text);
-      return false;
-    }
+  if (const std::string text = deadlock(all); !text.empty()) {
+    ending.violation("no-deadlock", text);
+    return false;
+  }
   for (const ModelTask& model : run_->tasks) {
     if (!scenario_.tasks[model.index].value.must_end) continue;
     const auto left = std::find_if(all.begin(), all.end(), [&](const LeftOver& one) { return one.task == model.id; });
     if (left == all.end()) continue;  // it has ended
     const ApplicationTask* const task = application(model.task);
     if (task != nullptr && task->finished) continue;
-    ending.violation("no-hang", told(*left) + " for what nobody will do");
+    if (const std::string text = livelock(*left); !text.empty())
+      ending.violation("no-livelock", text);
+    else
+      ending.violation("no-hang", wait_for_graph(all, left->task) + ", and nobody will end that");
     return false;
   }
   return true;

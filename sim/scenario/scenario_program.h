@@ -10,8 +10,8 @@
 // ends the process.
 //
 // Checked in every execution, unless the scenario's `allow` takes it back: no CQE carries an error (`no-cqe-error`), and when
-// nothing can happen any more no task is left in its steps (`no-hang`; `no-deadlock` where the tasks wait for each other in a
-// circle), and no SQE lies unseen beside a sleeping SQ thread (`no-lost-wakeup`). Of `expect`, numbers of CQEs taken from a ring
+// nothing can happen any more no task is left in its steps (`no-hang`; `no-deadlock` where tasks wait for each other in a
+// circle, `no-livelock` where it polls), and no SQE lies unseen beside a sleeping SQ thread (`no-lost-wakeup`). Of `expect`, numbers of CQEs taken from a ring
 // and variables are looked at, too; what speaks of times or figures of a run is not. Every checker of sim/check watches, those
 // that have to be asked for only where `expect` names them. The machine itself finds data races, uses
 // after free, and sleeping or unbalanced locks.
@@ -50,6 +50,7 @@ class ScenarioProgram final : public Program {
   }
   /// From the next set-up on `recorder` holds the events of set-up and of the latest execution.
   void record(TraceRecorder& recorder) noexcept { recorder_ = &recorder; }
+  [[nodiscard]] LockWatch* lock_watch() noexcept override { return observer_->checks().lock_watch(); }
   void check(Ending& ending) override;
   [[nodiscard]] std::string word_name(const void* at) const override;
 
