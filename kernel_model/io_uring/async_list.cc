@@ -98,7 +98,7 @@ bool io_add_to_prev_work(async_list* list, io_kiocb* req) noexcept {
   //     cnt is 0? take it back       list has something? stay
   //
   // Without it both could miss the other, and nobody would ever run the request.
-  smp_mb("io_add_to_prev_work.cnt");
+  if (!req->ctx->has(Bug::async_list_missing_mb)) smp_mb("io_add_to_prev_work.cnt");
   if (atomic_read(&list->cnt) == 0) {
     list_del_init(&req->list);
     shared_list_changed(&list->list, -1);

@@ -100,6 +100,7 @@ int io_wq_submit_one(io_ring_ctx* ctx, io_kiocb* req, worker_identity* who) noex
   if (io_opcode_needs_user(s->opcode) && !who->take_mm()) ret = -EFAULT;
   if (ret == 0) {
     WRITE_ONCE(req->work_task, current());
+    if (!ctx->has(Bug::cancel_async_work_missing_mb)) smp_mb("io_sq_wq_submit_work.work_task");
     if (READ_ONCE(req->canceled)) {
       ret = -ECANCELED;
     } else {
@@ -139,7 +140,8 @@ void io_sq_wq_submit_work_v5_4(work_struct* work) noexcept {
 
     req = nullptr;
     // Drained requests and chain members were never counted in the list.
-    if ((flags & (REQ_F_IO_DRAINED | REQ_F_LINK_DONE)) != 0 || list == nullptr) break;
+    const bool counted = (flags & (REQ_F_IO_DRAINED | REQ_F_LINK_DONE)) == 0 || ctx->has(Bug::async_list_count_mismatch);
+    if (!counted || list == nullptr) break;
     req = io_async_list_next(list, &own);
     if (req == nullptr) req = io_async_list_leave(list, &own);
   }

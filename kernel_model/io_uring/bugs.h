@@ -37,10 +37,37 @@ namespace uringsim::kernel {
   X(timeout_insert_same_sequence, "timeout-insert-same-sequence",                                                                \
     "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
   X(timeout_fn_walks_removed_entry, "timeout-fn-walks-removed-entry",                                                            \
-    "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4",               \
-    "5.5-rc1, \"add support for canceling timeout requests\"") \
+    "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4",           \
+    "11365043e527 (5.5-rc1, \"add support for canceling timeout requests\")")                                                    \
+  X(timeout_seq_skipped_by_batch, "timeout-seq-skipped-by-batch",                                                                \
+    "a timeout compares the completions with its number for equality, and a dropped SQE counts like one and is not looked at",   \
+    "5.4 to 5.10", "f010505b78a4")                                                                                               \
+  X(timeout_seq_u32_wrap, "timeout-seq-u32-wrap",                                                                                \
+    "a timeout that waits for so many completions that its number wraps is put in front of the others", "5.4-rc", "5da0fb1ab34c") \
   X(drain_link_order_broken, "drain-link-order-broken",                                                                          \
     "while a drain waits the members of a chain are deferred one by one, and all run when it ends", "5.3-rc", "5.3")             \
+  X(drain_sequence_of_batch, "drain-sequence-of-batch",                                                                          \
+    "the SQ thread gives all SQEs of a batch the number of the last: a drain among them waits for itself", "5.2 to 5.3",         \
+    "8776f3fa15a5")                                                                                                              \
+  X(drain_ignores_overflow, "drain-ignores-overflow",                                                                            \
+    "a drain does not count completions that were dropped: once the CQ has overflowed, none ever starts", "5.2 to 5.4-rc5",      \
+    "498ccd9eda49")                                                                                                              \
+  X(link_head_after_commit, "link-head-after-commit",                                                                            \
+    "enter gives the SQ entries back before it submits the chain that the batch ends with, whose SQE it reads again",            \
+    "5.3 to 5.4-rc5", "935d1e45908a")                                                                                            \
+  X(async_list_missing_mb, "async-list-missing-mb",                                                                              \
+    "a request on a worker's list is followed by the look whether the worker is still there with no full barrier in between",    \
+    "5.1 to 5.2", "c0e48f9dea91")                                                                                                \
+  X(async_list_count_mismatch, "async-list-count-mismatch",                                                                      \
+    "a chain member or drained request counts down the workers of a list that it was never counted in", "5.2 to 5.3-rc1",        \
+    "f7b76ac9d17e")                                                                                                              \
+  X(cancel_async_work_missing_mb, "cancel-async-work-missing-mb",                                                                \
+    "between telling a worker that its request is cancelled and looking whether it has one, and the other way round, there is no full barrier", \
+    "5.4.y to 5.4.70", "75524f753318 (5.4.71)")                                                                                  \
+  X(cancel_async_work_of_others, "cancel-async-work-of-others",                                                                  \
+    "a process that ends cancels the queued work of every process that shares the ring", "5.4.y to 5.4.70", "efb1cef27d59 (5.4.71)") \
+  X(poll_list_uninitialised, "poll-list-uninitialised",                                                                          \
+    "a poll that fires while it is being armed is taken off a list that it was never put on", "5.1 to 5.3-rc", "36703247d5f5")   \
   X(iopoll_holds_mutex_vs_worker, "iopoll-holds-mutex-vs-worker",                                                                \
     "a poller keeps uring_lock while it waits for a request that a worker needs the lock to issue", "5.1 to 5.2", "500f9fbadef8") \
   X(iopoll_spins_with_cqe_ready, "iopoll-spins-with-cqe-ready",                                                                  \
@@ -58,7 +85,8 @@ namespace uringsim::kernel {
     "the SQ tail is read without acquire, so the entries behind it may be read before it", "5.1-rc",                             \
     "5.1, \"fix race condition reading SQ entries\"")                                                                            \
   X(eventfd_poll_recursion, "eventfd-poll-recursion",                                                                            \
-    "a poll of the ring's own eventfd completes inside of that eventfd's wakeup, and signals it again", "5.2 to 5.5", "5.6-rc1") \
+    "a poll of the ring's own eventfd completes inside of that eventfd's wakeup, and signals it again", "5.2 to 5.5",            \
+    "f0b493e6b9a8")                                                                                                              \
   X(ring_poll_read_barrier, "ring-poll-read-barrier",                                                                            \
     "poll of a ring joins the wait queue and looks at the CQ with only a read barrier between the two", "5.1 and later",         \
     "not known")                                                                                                                 \

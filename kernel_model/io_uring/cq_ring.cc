@@ -11,11 +11,13 @@
 
 namespace uringsim::kernel {
 
-// Models fs/io_uring.c:__io_sequence_defer() (5.4).
-bool __io_sequence_defer(io_ring_ctx* ctx, io_kiocb* req) noexcept {
-  return req->sequence != data_race(ctx->cached_cq_tail) + data_race(ctx->cached_sq_dropped) +
-                              static_cast<u32>(atomic_read(&ctx->cached_cq_overflow));
+s32 io_sequence_missing(io_ring_ctx* ctx, io_kiocb* req) noexcept {
+  const u32 lost = ctx->has(Bug::drain_ignores_overflow) ? 0 : static_cast<u32>(atomic_read(&ctx->cached_cq_overflow));
+  return static_cast<s32>(req->sequence - (data_race(ctx->cached_cq_tail) + data_race(ctx->cached_sq_dropped) + lost));
 }
+
+// Models fs/io_uring.c:__io_sequence_defer() (5.4).
+bool __io_sequence_defer(io_ring_ctx* ctx, io_kiocb* req) noexcept { return io_sequence_missing(ctx, req) != 0; }
 
 // Models fs/io_uring.c:io_sequence_defer() (5.4).
 bool io_sequence_defer(io_ring_ctx* ctx, io_kiocb* req) noexcept {

@@ -33,6 +33,8 @@ inline u32 io_cqring_ready(const io_ring_ctx* ctx) noexcept {
 /// io_cqring_events() (5.4).
 u32 io_cqring_events(const io_ring_ctx* ctx) noexcept;
 
+/// How many completions the request still waits for; negative if there were more than that.
+s32 io_sequence_missing(io_ring_ctx* ctx, io_kiocb* req) noexcept;
 /// True while the request has to wait for earlier ones. Models __io_sequence_defer() (5.4).
 bool __io_sequence_defer(io_ring_ctx* ctx, io_kiocb* req) noexcept;
 bool io_sequence_defer(io_ring_ctx* ctx, io_kiocb* req) noexcept;

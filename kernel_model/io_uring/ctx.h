@@ -142,6 +142,7 @@ struct sqe_submit {
   bool needs_lock = false;
   bool needs_fixed_file = false;
   u32 sequence = 0;  ///< 5.4
+  u32 ahead = 0;     ///< 5.2 and 5.3: how many SQEs of its batch were taken from the ring behind it
 };
 
 /// The iovecs of a punted request, where the application cannot reach them any more (from 5.5 on).

@@ -32,6 +32,16 @@ void io_poll_remove_one(io_kiocb* req) noexcept {
   list_del_init(&req->list);
 }
 
+/// Off ctx->cancel_list. completion_lock held.
+void io_poll_leave_list(io_kiocb* req) noexcept {
+  if (req->list.next == nullptr) {
+    arch::machine().report("io_poll_wake: takes a poll off a list that it is not on yet, by links that the memory held before",
+                           false, Site::here());
+    return;
+  }
+  list_del_init(&req->list);
+}
+
 // Models fs/io_uring.c:io_poll_complete(). completion_lock held. Poll masks have the same values inside and outside on x86.
 void io_poll_complete(io_ring_ctx* ctx, io_kiocb* req, u32 mask) noexcept {
   req->poll.done = true;
@@ -60,7 +70,7 @@ void io_poll_complete_work(work_struct* work) noexcept {
     add_wait_queue(poll->head, &poll->wait);
     spin_unlock_irq(&ctx->completion_lock);
   } else {
-    list_del_init(&req->list);
+    io_poll_leave_list(req);
     io_poll_complete(ctx, req, mask);
     spin_unlock_irq(&ctx->completion_lock);
     io_cqring_ev_posted(ctx);
@@ -88,7 +98,7 @@ int io_poll_wake(wait_queue_entry* wait, unsigned, int, void* key) noexcept {
 
   unsigned long flags = 0;
   if (mask != 0 && !nested && spin_trylock_irqsave(&ctx->completion_lock, flags)) {
-    list_del_init(&req->list);
+    io_poll_leave_list(req);
     ctx->kernel_->trace(EventKind::io_uring_poll_wake, ctx->id, uapi::IORING_OP_POLL_ADD, req->user_data, mask);
     // The whole key is reported, not only what was asked for: a wart of these releases.
     io_poll_complete(ctx, req, mask);
@@ -158,7 +168,10 @@ int io_poll_add(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
   INIT_WORK(&req->work, io_poll_complete_work);
   poll->events = u32{READ_ONCE(sqe->poll_events)} | POLLERR | POLLHUP;
   init_waitqueue_func_entry(&poll->wait, io_poll_wake);
-  INIT_LIST_HEAD(&req->list);
+  if (ctx->has(Bug::poll_list_uninitialised))
+    req->list.next = req->list.prev = nullptr;  // whatever was there
+  else
+    INIT_LIST_HEAD(&req->list);
 
   io_poll_table ipt;
   ipt.pt._qproc = io_poll_queue_proc;

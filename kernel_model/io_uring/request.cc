@@ -203,7 +203,7 @@ int io_req_set_file(io_ring_ctx* ctx, const sqe_submit* s, io_submit_state* stat
 
   if ((flags & ctx->profile->sqe_flags & uapi::IOSQE_IO_DRAIN) != 0) req->flags |= REQ_F_IO_DRAIN;
   // Every request remembers its place: it marks where a chain began if a member drains.
-  req->sequence = s->sequence;
+  req->sequence = s->sequence + s->ahead;
 
   // Under 5.1 TIMEOUT is an unknown opcode like any other, and those need a file.
   const u8 opcode = io_opcode(ctx, s);

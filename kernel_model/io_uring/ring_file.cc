@@ -58,13 +58,25 @@ void io_cancel_async_work(io_ring_ctx* ctx, task_struct* task) noexcept {
   KERNEL_FUNCTION;
   if (shared_list_empty(&ctx->task_list)) return;
   spin_lock_irq(&ctx->task_lock);
-  while (!list_empty(&ctx->task_list.head)) {
-    io_kiocb* const req = list_first_entry(&ctx->task_list.head, io_kiocb, task_list);
+  list_for_each_entry_safe(req, next, &ctx->task_list.head, io_kiocb, task_list) {
+    const bool theirs = task != nullptr && req->task != task;
+    if (theirs && !ctx->has(Bug::cancel_async_work_of_others)) continue;
     list_del_init(&req->task_list);
     shared_list_changed(&ctx->task_list, -1);
     WRITE_ONCE(req->canceled, true);
+    // Against the worker that begins with it:
+    //
+    //     canceller                    worker
+    //     canceled = true   (store)    work_task = current   (store)
+    //     smp_mb()                     smp_mb()
+    //     work_task?        (load)     canceled?             (load)
+    //     then interrupt it            then do not begin
+    //
+    // Without both barriers, which 5.4.59 does not have, the worker may sleep in the request for ever, and the closer wait for
+    // it.
+    if (!ctx->has(Bug::cancel_async_work_missing_mb)) smp_mb("io_cancel_async_work.work_task");
     task_struct* const worker = READ_ONCE(req->work_task);
-    if (worker != nullptr && (task == nullptr || req->task == task)) send_sig(SIGINT, worker, 1);
+    if (worker != nullptr && !theirs) send_sig(SIGINT, worker, 1);
   }
   spin_unlock_irq(&ctx->task_lock);
 }

@@ -222,6 +222,7 @@ int io_ring_submit_v5_4(io_ring_ctx* ctx, u32 to_submit) noexcept {
     submit++;
     io_submit_sqe(ctx, &s, statep, &chain.link);
   }
+  if (ctx->has(Bug::link_head_after_commit)) io_commit_sqring(ctx);
   if (chain.link != nullptr) io_link_flush(ctx, &chain);
   if (statep != nullptr) io_submit_state_end(statep);
   io_commit_sqring(ctx);
@@ -245,6 +246,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
       io_cqring_add_event(ctx, data_race(s.sqe->user_data), -EFAULT, 0);
       continue;
     }
+    if (ctx->has(Bug::drain_sequence_of_batch)) s.ahead = nr - 1 - i;
     s.has_user = has_user;
     s.needs_lock = true;
     s.needs_fixed_file = true;

@@ -12,7 +12,9 @@ namespace uringsim::kernel {
 
 io_kiocb* io_get_timeout_req(io_ring_ctx* ctx) noexcept {
   io_kiocb* const req = list_first_entry_or_null(&ctx->timeout_list, io_kiocb, list);
-  if (req == nullptr || (req->flags & REQ_F_TIMEOUT_NOSEQ) != 0 || __io_sequence_defer(ctx, req)) return nullptr;
+  if (req == nullptr || (req->flags & REQ_F_TIMEOUT_NOSEQ) != 0) return nullptr;
+  if (ctx->has(Bug::timeout_seq_skipped_by_batch) ? __io_sequence_defer(ctx, req) : io_sequence_missing(ctx, req) > 0)
+    return nullptr;
   list_del_init(&req->list);
   return req;
 }
@@ -83,6 +85,11 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 count, u32* span) noexcept 
     if ((nxt->flags & REQ_F_TIMEOUT_NOSEQ) != 0) continue;
 
     // Sums may pass 32 bits, hence the wider type; the head may wrap once while a timeout waits.
+    if (ctx->has(Bug::timeout_seq_u32_wrap)) {
+      const u32 tail = data_race(ctx->cached_cq_tail) - data_race(ctx->cached_sq_dropped);
+      if (data_race(ctx->cached_sq_head) + count - 1 - tail >= nxt->sequence - tail) break;
+      continue;
+    }
     s64 tmp = s64{data_race(ctx->cached_sq_head)} + count - 1;
     const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
     const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;

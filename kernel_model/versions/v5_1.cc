@@ -35,6 +35,8 @@ constinit const io_uring_profile v5_1 = {
                        .with(Bug::iopoll_exit_not_reaped)
                        .with(Bug::sqpoll_spins_after_owner_exit)
                        .with(Bug::ring_poll_read_barrier)
+                       .with(Bug::async_list_missing_mb)
+                       .with(Bug::poll_list_uninitialised)
                        .with(Bug::iovec_reused_after_punt),
     .only = nullptr,
     .allocate_scq_urings = io_allocate_scq_urings_v5_1,

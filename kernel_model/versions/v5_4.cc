@@ -32,6 +32,9 @@ constexpr io_uring_profile make_v5_4() noexcept {
                          .with(Bug::iopoll_exit_not_reaped)
                          .with(Bug::iopoll_sqpoll_inflight_zeroed)
                          .with(Bug::timeout_fn_walks_removed_entry)
+                         .with(Bug::timeout_seq_skipped_by_batch)
+                         .with(Bug::cancel_async_work_missing_mb)
+                         .with(Bug::cancel_async_work_of_others)
                          .with(Bug::eventfd_poll_recursion)
                          .with(Bug::ring_poll_read_barrier)
                          .with(Bug::iovec_reused_after_punt),

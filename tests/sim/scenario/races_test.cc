@@ -105,11 +105,10 @@ INSTANTIATE_TEST_SUITE_P(Races, EveryRace, testing::ValuesIn(sim::races_in(URING
                            return name;
                          });
 
-// A plain timed run passes: it takes a search to find these. Two bugs need no luck at all.
+// A plain timed run passes: it takes a search to find these.
 TEST(PlainRuns, PassWithTheBugIn) {
   for (const std::string& file : sim::races_in(URINGSIM_SOURCE_DIR "/scenarios/races")) {
     const sim::Scenario scenario = sim::load_scenario(file);
-    if (scenario.name == "iopoll-sqpoll-pending-cqe-loop" || scenario.name == "sqpoll-wakeup-and-getevents-exclusive") continue;
     unsigned passes = 0;
     for (const u64 seed : {1U, 2U, 3U}) {
       sim::RunOptions options;
