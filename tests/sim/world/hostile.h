@@ -13,6 +13,8 @@
 #include <atomic>
 #include <csignal>
 
+#include <gtest/gtest.h>
+
 #include "kernel_model/core/process.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/core/syscall.h"
@@ -20,6 +22,7 @@
 #include "kernel_model/io_uring/enter.h"
 #include "kernel_model/io_uring/register.h"
 #include "kernel_model/io_uring/setup.h"
+#include "sim/fiber/run.h"
 #include "sim/world/world.h"
 
 namespace uringsim::sim {
@@ -310,6 +313,20 @@ inline void run_hostile(Hostility& shared) {
     (void)kernel::schedule_hrtimeout(arch::machine().now() + shared.options.lifetime_ns);
     if (pid > 0) (void)kernel::system_call([&]() noexcept -> s64 { return kernel::sys_kill(static_cast<int>(pid), SIGKILL); });
   }
+}
+
+constexpr u64 kHostileSteps = 100'000;  ///< in all, of each engine and release
+constexpr u64 kHostileStepsOfAWorld = 2'000;
+
+/// Defects that a release had by nature and that the model names instead of crashing.
+inline bool known_defect(const std::string& report) {
+  return report.find("5.4 follows it") != std::string::npos || report.find("5.4 never returns") != std::string::npos;
+}
+
+template <class Machine>
+void expect_undamaged(const Machine& machine) {
+  for (const MachineReport& report : machine.reports())
+    if (!known_defect(report.what)) ADD_FAILURE() << report.what << " at " << report.where << " (" << report.task << ")";
 }
 
 }  // namespace uringsim::sim

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// At least 100,000 hostile steps on each engine and release; the sanitizers watch in their builds.
+// At least 100,000 hostile steps in virtual time on each release; the sanitizers watch in their builds.
 #include "tests/sim/world/hostile.h"
 
 #include <gtest/gtest.h>
@@ -9,21 +9,9 @@
 #include "kernel_model/versions/versions.h"
 #include "sim/check/checker.h"
 #include "sim/fiber/timed_machine.h"
-#include "sim/live/live_machine.h"
 
 namespace uringsim::sim {
 namespace {
-
-/// Defects that a release had by nature and that the model names instead of crashing.
-bool known_defect(const std::string& report) {
-  return report.find("5.4 follows it") != std::string::npos || report.find("5.4 never returns") != std::string::npos;
-}
-
-template <class Machine>
-void expect_undamaged(const Machine& machine) {
-  for (const MachineReport& report : machine.reports())
-    if (!known_defect(report.what)) ADD_FAILURE() << report.what << " at " << report.where << " (" << report.task << ")";
-}
 
 class Hostile : public testing::TestWithParam<const kernel::io_uring_profile*> {};
 
@@ -42,11 +30,9 @@ class Depth final : public kernel::TraceSink {
   CheckSet& also_;
 };
 
-constexpr u64 all_steps = 100'000, steps_of_a_world = 2'000;
-
 TEST_P(Hostile, ApplicationsDoNotDamageTheKernelInVirtualTime) {
   u64 steps = 0, consumed = 0, punted = 0;
-  for (u64 seed = 1; steps < all_steps; seed++) {
+  for (u64 seed = 1; steps < kHostileSteps; seed++) {
     Arena arena;
     TimedOptions timed;
     timed.seed = seed;
@@ -56,7 +42,7 @@ TEST_P(Hostile, ApplicationsDoNotDamageTheKernelInVirtualTime) {
     checks.add(check_exactly_once()).add(check_request_life());
     Hostility shared;
     shared.options.seed = seed;
-    shared.options.steps = steps_of_a_world;
+    shared.options.steps = kHostileStepsOfAWorld;
     Depth depth(checks);
     World world(machine, {.kernel = GetParam(), .trace = &depth});
     world.add_process({"nanny"}, [&] { run_hostile(shared); });
@@ -70,26 +56,8 @@ TEST_P(Hostile, ApplicationsDoNotDamageTheKernelInVirtualTime) {
     consumed += depth.of(kernel::EventKind::sqe_consumed);
     punted += depth.of(kernel::EventKind::io_uring_queue_async_work);
   }
-  EXPECT_GT(consumed, all_steps / 2);
+  EXPECT_GT(consumed, kHostileSteps / 2);
   EXPECT_GT(punted, 200u);
-}
-
-TEST_P(Hostile, ApplicationsDoNotDamageTheKernelOnThreads) {
-  u64 steps = 0;
-  for (u64 seed = 1; steps < all_steps; seed++) {
-    LiveMachine machine({.memory = u64{1} << 30});
-    Hostility shared;
-    shared.options.seed = seed;
-    shared.options.steps = steps_of_a_world;
-    shared.options.iopoll = false;
-    World world(machine, {.kernel = GetParam()});
-    world.add_process({"nanny"}, [&] { run_hostile(shared); });
-    const RunResult result = machine.run(world.tasks(), 60'000'000'000);
-    EXPECT_EQ(result.end, RunEnd::finished) << result.describe();
-    expect_undamaged(machine);
-    if (HasFailure()) FAIL() << "seed " << seed;
-    steps += shared.steps;
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, Hostile, testing::Values(&kernel::v5_1, &kernel::v5_4),
