@@ -73,8 +73,10 @@ void remove_wait_queue(wait_queue_head* head, wait_queue_entry* entry) noexcept 
   spin_unlock(&head->lock);
 }
 
+// Linux writes the flags before it has the lock, of an entry that may still be queued: a race in which nothing changes. Here they
+// are written where something does.
 void prepare_to_wait(wait_queue_head* head, wait_queue_entry* entry, u32 state, Site site) noexcept {
-  entry->flags &= ~WQ_FLAG_EXCLUSIVE;
+  if ((entry->flags & WQ_FLAG_EXCLUSIVE) != 0) entry->flags &= ~WQ_FLAG_EXCLUSIVE;
   spin_lock(&head->lock, site);
   if (entry->head == nullptr) __add_wait_queue(head, entry);
   set_current_state(state, "prepare_to_wait", site);
@@ -82,7 +84,7 @@ void prepare_to_wait(wait_queue_head* head, wait_queue_entry* entry, u32 state, 
 }
 
 void prepare_to_wait_exclusive(wait_queue_head* head, wait_queue_entry* entry, u32 state, Site site) noexcept {
-  entry->flags |= WQ_FLAG_EXCLUSIVE;
+  if ((entry->flags & WQ_FLAG_EXCLUSIVE) == 0) entry->flags |= WQ_FLAG_EXCLUSIVE;
   spin_lock(&head->lock, site);
   if (entry->head == nullptr) __add_wait_queue_entry_tail(head, entry);
   set_current_state(state, "prepare_to_wait_exclusive", site);

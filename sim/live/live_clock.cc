@@ -19,9 +19,12 @@ LiveClock::LiveClock(LiveMachine& machine, unsigned threads) : machine_(machine)
   for (unsigned i = 0; i < std::max(threads, 1u); i++) threads_.emplace_back(&LiveClock::thread_main, this, i);
 }
 
-LiveClock::~LiveClock() {
+LiveClock::~LiveClock() { stop(); }
+
+void LiveClock::stop() {
   io_.stop();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void LiveClock::thread_main(unsigned index) {

@@ -20,8 +20,10 @@ namespace uringsim::sim {
 class LiveClock {
  public:
   LiveClock(LiveMachine& machine, unsigned threads);
-  /// Stops; whatever is still armed or pending stays so for ever. The machine's dying_ is set.
+  /// Stops.
   ~LiveClock();
+  /// Ends the threads; whatever is still armed or pending stays so for ever. The machine's dying_ is set.
+  void stop();
 
   void start(arch::Timer& timer, u64 due) noexcept;
   int cancel(arch::Timer& timer) noexcept;

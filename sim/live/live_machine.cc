@@ -68,6 +68,7 @@ LiveMachine::~LiveMachine() {
   for (const auto& part : parts_)
     if (part->alive && part->interrupt) rouse(*part);
   lock.unlock();
+  clock_->stop();  // before the pointer goes: until then timers look for it
   clock_.reset();
 }
 

@@ -140,6 +140,7 @@ class LiveMachine final : public arch::Machine {
   [[nodiscard]] static LiveTask* self() noexcept { return static_cast<LiveTask*>(arch::current_task()->engine); }
   [[nodiscard]] static u64 clock_ns() noexcept;
   LiveTask& new_part(arch::Task& task, const char* name);
+  static void publish(arch::Task& task, LiveTask& part) noexcept;
   void thread_main(LiveTask& task) noexcept;
   static void task_entry(void* argument);
   [[noreturn]] void leave(LiveTask& task) noexcept;

@@ -19,7 +19,7 @@ void LiveMachine::set_state(u32 state) noexcept {
 }
 
 u32 LiveMachine::state(const arch::Task& task) const noexcept {
-  const auto* const part = static_cast<const LiveTask*>(task.engine);
+  const auto* const part = static_cast<const LiveTask*>(__atomic_load_n(&task.engine, __ATOMIC_ACQUIRE));
   return part != nullptr ? part->state.load(std::memory_order_relaxed) & ~LiveTask::kAsleep : LiveTask::kDead;
 }
 
@@ -74,7 +74,7 @@ bool LiveMachine::sleep(LiveTask& task, u64 deadline) noexcept {
 }
 
 bool LiveMachine::wake(arch::Task& task, u32 mask) noexcept {
-  auto* const part = static_cast<LiveTask*>(task.engine);
+  auto* const part = static_cast<LiveTask*>(__atomic_load_n(&task.engine, __ATOMIC_ACQUIRE));
   if (part == nullptr) return false;
   // Orders what the caller did before against the look at the state: pairs with the barrier in set_current_state().
   arch::smp_mb("live.wake");

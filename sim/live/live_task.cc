@@ -62,9 +62,11 @@ LiveTask& LiveMachine::new_part(arch::Task& task, const char* name) {
   part.statistics.name = name;
   task.access = arch::Access::direct;
   task.machine = this;
-  task.engine = &part;
   return part;
 }
+
+/// From here on others that know the task can look at it and wake it: it may have been on the kernel's list of tasks for a while.
+void LiveMachine::publish(arch::Task& task, LiveTask& part) noexcept { __atomic_store_n(&task.engine, &part, __ATOMIC_RELEASE); }
 
 void LiveMachine::spawn(arch::Task& task, void (*entry)(void*), void* argument, const arch::SpawnOptions& options) noexcept {
   const std::lock_guard lock(mutex_);
@@ -84,6 +86,7 @@ void LiveMachine::spawn(arch::Task& task, void (*entry)(void*), void* argument, 
   part.place.store(LivePlace::sleeping, std::memory_order_relaxed);
   part.deadline.store(kNever, std::memory_order_relaxed);
   if (options.cpu >= 0) part.affinity.store(options.cpu, std::memory_order_relaxed);
+  publish(task, part);
   try {
     if (part.stack == nullptr) throw std::system_error(ENOMEM, std::generic_category());
     part.own.start(part.stack, part.stack_bytes, &LiveMachine::task_entry, &part);
@@ -149,7 +152,7 @@ void LiveMachine::join(arch::Task& task) noexcept {
   ended_.wait(lock, [&] { return part->place.load(std::memory_order_relaxed) == LivePlace::ended || dying_; });
   const bool over = part->place.load(std::memory_order_relaxed) == LivePlace::ended;
   if (--part->joiners == 0 && over) {
-    task.engine = nullptr;
+    __atomic_store_n(&task.engine, nullptr, __ATOMIC_RELEASE);
     recycle(*part);
   }
   lock.unlock();
@@ -212,6 +215,7 @@ InterruptContext::InterruptContext(LiveMachine& machine, const char* name, const
   part_->statistics.id = task_.id;
   part_->interrupt = true;
   part_->quit = quit;
+  LiveMachine::publish(task_, *part_);
   part_->state.store(arch::TASK_RUNNING, std::memory_order_relaxed);
   part_->place.store(LivePlace::sleeping, std::memory_order_relaxed);
   const u64 bytes = machine.options_.stack_bytes;
