@@ -106,6 +106,8 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   kernel::io_uring_profile profile = *kernel::find_profile(options.kernel);
   profile.stale_fsize = options.circumstances.stale_fsize;
   world_options.kernel = &profile;
+  world_options.bugs = options.bugs;
+  world_options.fixes = options.fixes;
   if (options.with_trace) world_options.trace = &lines;
   World world(machine, world_options);
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel_model/io_uring/bugs.h"
 #include "sim/tape/played.h"
 #include "sim/tape/system.h"
 #include "sim/tape/tape.h"
@@ -24,6 +25,8 @@ struct ModelOptions {
   unsigned parallel = 1;    ///< processes
   bool with_trace = false;  ///< fills Played::traces
   Circumstances circumstances{};
+  std::vector<kernel::Bug> bugs{};   ///< foreign bugs that the kernel is given: what would they be seen as?
+  std::vector<kernel::Bug> fixes{};  ///< native ones that are taken out
   /// What the tape is played on, given the model: something that stands between, for tests that need a model that is wrong. May
   /// be empty. What it returns lives until the tape is over.
   std::function<std::unique_ptr<TapeSystem>(TapeSystem&)> between{};

@@ -12,6 +12,7 @@
 #include "sim/tape/coverage.h"
 #include "sim/tape/model_player.h"
 #include "sim/tape/tape.h"
+#include "tools/uringsim/bug_options.h"
 #include "tools/uringsim/commands.h"
 #include "tools/uringsim/errno_coverage.h"
 
@@ -42,7 +43,8 @@ class Conform : public Command {
     app.add_option("RECORDING", files_, "recordings, JSON lines, may be compressed with gzip")->required();
     app.add_option("--kernel", kernel_, "profile to run under; default: the one the recording judges");
     app.add_option("--filter", selection_.filter, "only tapes whose name matches this glob");
-    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',');
+    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',')->allow_extra_args(false);
+    bugs_.describe(app);
     app.add_option("--jobs", jobs_, "processes at a time")->check(CLI::Range(1u, 256u))->capture_default_str();
     app.add_option("--explain", explain_, "shows this tape step by step, recorded beside modelled, with the trace");
     app.add_flag(
@@ -105,6 +107,7 @@ class Conform : public Command {
     tape::ModelOptions options;
     options.kernel = kernel;
     options.parallel = jobs_;
+    bugs_.apply(options, "conform");
     options.with_trace = !explain_.empty();
     return options;
   }
@@ -220,6 +223,7 @@ class Conform : public Command {
   std::vector<std::string> files_;
   std::string kernel_, explain_;
   tape::Selection selection_;
+  BugOptions bugs_;
   unsigned jobs_ = 1;
   bool coverage_ = false, json_ = false;
 };
