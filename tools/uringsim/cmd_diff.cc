@@ -14,11 +14,13 @@
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
 #include "sim/tape/conform.h"
+#include "sim/tape/excuses.h"
 #include "sim/tape/generate.h"
 #include "sim/tape/host_player.h"
 #include "sim/tape/model_player.h"
 #include "sim/tape/shrink.h"
 #include "sim/tape/unchanged.h"
+#include "tools/uringsim/bug_options.h"
 #include "tools/uringsim/commands.h"
 
 namespace uringsim::tools {
@@ -81,13 +83,20 @@ class Diff : public Command {
     app.add_option("--fuzz", fuzz_, "makes this many random tapes");
     app.add_option("--seed", seed_, "of the random tapes")->capture_default_str();
     app.add_option("--filter", selection_.filter, "only tapes whose name matches this glob");
-    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',');
+    app.add_option("--group", selection_.groups, "only these groups of tapes")->delimiter(',')->allow_extra_args(false);
+    app.add_option("--shrink", shrunk_, "how many differences are shrunk to a shortest tape")->capture_default_str();
+    bugs_.describe(app);
     app.add_option("--jobs", jobs_, "processes at a time")->check(CLI::Range(1u, 256u))->capture_default_str();
     app.add_option("--directory", directory_, "where the tapes' files are made, and removed again")->capture_default_str();
+    app.add_flag("--table", table_, "only prints what is compared where the running release has no profile, and what is excused");
     app.add_flag("--json", json_, "results as JSON");
   }
 
   int run(Terminal& terminal) override {
+    if (table_) {
+      print_table(terminal);
+      return exit_good;
+    }
     if (files_.empty() == (fuzz_ == 0)) throw sim::InputError("diff: name files of tapes, or --fuzz N for random ones");
     if (!record_.empty() && files_.size() != 1) throw sim::InputError("diff: --record takes one file of tapes");
     std::string why;
@@ -126,7 +135,12 @@ class Diff : public Command {
     size_t asked = 0, played = 0;  ///< tapes to be played, and those that were before a signal stopped the run
     std::vector<Found> differences;
     std::vector<std::pair<std::string, std::string>> left_out;  ///< name and reason
-    std::map<size_t, size_t> excused;                           ///< row, tapes
+    std::map<size_t, std::vector<std::string>> excused;         ///< row, names of tapes
+    [[nodiscard]] size_t excused_tapes() const {
+      size_t sum = 0;
+      for (const auto& [row, names] : excused) sum += names.size();
+      return sum;
+    }
   };
 
   std::vector<tape::Recording> read_inputs() {
@@ -160,11 +174,20 @@ class Diff : public Command {
       throw sim::InputError(fmt::format("diff: no profile {}; {}", sim::in_quotes(kernel_),
                                         sim::name_hint(kernel_, std::vector<std::string_view>(known.begin(), known.end()))));
     same_release_ = kernel_ == running;
+    (void)model();  // a bug that is none is told before anything is played
   }
 
   [[nodiscard]] tape::HostOptions host_options() const {
     // Random tapes have nothing that a worker does: there is nothing to let settle.
     return {directory_, fuzz_ != 0 ? 0 : tape::HostOptions{}.settle_us, jobs_};
+  }
+
+  /// The pause after each enter that gives workers of a busy machine their time at the n-th try: twice as long each time, but
+  /// all together never near the time that the tape may take.
+  static u64 longer_pause(const tape::Tape& one, unsigned n) {
+    const auto enters = static_cast<u64>(
+        std::count_if(one.steps.begin(), one.steps.end(), [](const tape::Step& step) { return step.body["do"] == "enter"; }));
+    return std::min(tape::HostOptions{}.settle_us << (n - 1), one.limit_ms * u64{250} / (enters + 1));
   }
 
   /// Plays on the running kernel and writes the answers. If the input has answers of the same release, says where they differ.
@@ -242,6 +265,7 @@ class Diff : public Command {
     tape::ModelOptions options;
     options.kernel = kernel_;
     options.parallel = jobs_;
+    bugs_.apply(options, "diff");
     return options;
   }
 
@@ -304,8 +328,8 @@ class Diff : public Command {
     const auto difference = tape::first_difference(answered, model_answers);
     if (!difference) {
       outcome.matched++;
-    } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(one, *difference, kernel_)) {
-      outcome.excused[*row]++;
+    } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(answered, *difference, kernel_)) {
+      outcome.excused[*row].push_back(one.name);
     } else if (auto reason = tape::doubtful(answered, tape::model_doubts(model()))) {
       outcome.left_out.emplace_back(one.name, std::move(*reason));
     } else if (agrees_again(one, model_answers, terminal)) {
@@ -313,40 +337,61 @@ class Diff : public Command {
       outcome.again++;
     } else {
       Found found{one, *difference, one};
-      if (outcome.differences.size() < kShrunk) found.shortest = shortest(one, terminal);
+      if (outcome.differences.size() < shrunk_) found.shortest = shortest(one, *difference, terminal);
       outcome.differences.push_back(std::move(found));
     }
   }
 
   /// True if the running kernel, asked some more times, gives the model's answers: it was too busy to keep the tape's times
   /// before.
-  bool agrees_again(const tape::Tape& one, const tape::Played& model_answers, Terminal& terminal) const {
+  bool agrees_again(const tape::Tape& one, const tape::Played& model_answers, Terminal& terminal, unsigned times = kAgain) const {
     bool agrees = false;
-    for (unsigned i = 0; i < kAgain && !agrees && terminal.stop_signal() == 0; i++)
+    for (unsigned i = 0; i < times && !agrees && terminal.stop_signal() == 0; i++) {
+      tape::HostOptions options = host_options();
+      if (i > 0) options.settle_us = longer_pause(one, i);
       tape::play_on_host(
-          {&one}, host_options(),
+          {&one}, options,
           [&](size_t, tape::Played p) { agrees = !tape::first_difference(tape::with_answers(one, p), model_answers); },
           [&] { return terminal.stop_signal() != 0; });
+    }
     return agrees;
   }
 
   [[nodiscard]] std::optional<std::string> why_not(const tape::Tape& one) const {
     if (auto reason = tape::not_applicable(one, tape::host_rules(), kernel_)) return reason;
-    if (same_release_ || tape::unchanged(one, kernel_)) return std::nullopt;
-    return fmt::format("its group is not known to mean the same in {} and {}", kernel_, tape::host_release());
+    return same_release_ ? std::nullopt : tape::changed(one, kernel_);
   }
 
-  tape::Tape shortest(const tape::Tape& one, Terminal& terminal) const {
+  /// True if both differ in the same way, wherever in their tapes: so that a tape that is being shrunk does not slip from one
+  /// difference to another, which may be only a matter of pace.
+  static bool alike(const tape::Tape& a, const tape::Difference& in_a, const tape::Tape& b, const tape::Difference& in_b) {
+    const auto field = [](const tape::Difference& d) { return d.field.substr(d.field.rfind('.') + 1); };
+    const auto kind = [](const tape::Tape& t, const tape::Difference& d) {
+      return d.step < t.steps.size() ? t.steps[d.step].body["do"] : Json();
+    };
+    if (kind(a, in_a) != kind(b, in_b) || field(in_a) != field(in_b)) return false;
+    // What names a request, or counts them, changes as requests are left out.
+    const bool counts = field(in_a) != "res" && kind(a, in_a) != "setup" && kind(a, in_a) != "register";
+    return counts || (in_a.expected == in_b.expected && in_a.got == in_b.got);
+  }
+
+  tape::Tape shortest(const tape::Tape& one, const tape::Difference& first, Terminal& terminal) const {
     const auto differs = [&](const tape::Tape& candidate) {
-      if (terminal.stop_signal() != 0) return false;
+      if (terminal.stop_signal() != 0 || why_not(candidate)) return false;
       std::optional<tape::Played> host, model;
       const auto never = [] { return false; };
+      // What is left out may be what the tape waited with: its workers are given their time.
       tape::play_on_host(
-          {&candidate}, host_options(), [&](size_t, tape::Played p) { host = std::move(p); }, never);
+          {&candidate}, {directory_, longer_pause(candidate, 1), 1}, [&](size_t, tape::Played p) { host = std::move(p); }, never);
       tape::play_on_model(
           {&candidate}, this->model(), [&](size_t, tape::Played p) { model = std::move(p); }, never);
-      const auto difference = tape::first_difference(tape::with_answers(candidate, *host), *model);
-      return difference && (same_release_ || !tape::excuse_for(candidate, *difference, kernel_));
+      if (!host || !model) return false;
+      const tape::Tape answered = tape::with_answers(candidate, *host);
+      const auto difference = tape::first_difference(answered, *model);
+      // A machine that was too busy once must not lead away from the difference that is there each time.
+      return difference && alike(one, first, candidate, *difference) &&
+             (same_release_ || !tape::excuse_for(answered, *difference, kernel_)) &&
+             !agrees_again(candidate, *model, terminal, kAgainInShrinking);
     };
     return tape::shrink(one, differs);
   }
@@ -358,16 +403,24 @@ class Diff : public Command {
       differences.back()["shortest"] = tape::to_json(found.shortest);
     }
     for (const auto& [name, reason] : outcome.left_out) left_out.push_back({{"tape", name}, {"reason", reason}});
-    size_t excused_tapes = 0;
-    for (const auto& [row, count] : outcome.excused) {
-      excused.push_back({{"row", row}, {"change", tape::excuses()[row].change}, {"tapes", count}});
-      excused_tapes += count;
+    for (size_t row = 0; row < tape::excuses().size() && !same_release_; row++) {
+      const tape::Excuse& excuse = tape::excuses()[row];
+      if (!applies(excuse)) continue;
+      const auto found = outcome.excused.find(row);
+      const std::vector<std::string> names = found == outcome.excused.end() ? std::vector<std::string>{} : found->second;
+      excused.push_back({{"function", excuse.function},
+                         {"release", release_name(excuse.release)},
+                         {"call", excuse.call},
+                         {"arguments", excuse.arguments},
+                         {"change", excuse.change},
+                         {"tapes", names.size()},
+                         {"names", names}});
     }
     return {{"kernel", kernel_},
             {"running", tape::host_release()},
             {"matched", outcome.matched},
             {"differ", outcome.differences.size()},
-            {"excused_tapes", excused_tapes},
+            {"excused_tapes", outcome.excused_tapes()},
             {"not_applicable", outcome.left_out.size()},
             {"no_result", outcome.no_result},
             {"matched_when_played_again", outcome.again},
@@ -381,24 +434,21 @@ class Diff : public Command {
   void print(Terminal& terminal, const tape::Recording& input, const Outcome& outcome) const {
     if (!same_release_)
       terminal.print(fmt::format(
-          "the running kernel is {}, which has no part in profile {}: only groups that did not change between them are "
+          "the running kernel is {}, which has no part in profile {}: only tapes of what did not change between them are "
           "compared",
           tape::host_release(), kernel_));
     for (const Found& found : outcome.differences) {
       terminal.print(terminal.styled("bad", "differs ") + tape::describe(found.tape, found.difference));
       terminal.print("  " + tape::to_json(found.shortest).dump());
     }
-    size_t excused = 0;
-    for (const auto& [row, count] : outcome.excused) {
-      const tape::Excuse& excuse = tape::excuses()[row];
-      terminal.print(fmt::format("excused {:>5} tapes: {} of {}, {} ({}): {}", count, excuse.call, excuse.arguments,
-                                 excuse.function, excuse.release, excuse.change));
-      excused += count;
-    }
+    if (!same_release_) print_excuses(terminal, outcome);
     for (const auto& [name, reason] : outcome.left_out)
       if (same_release_ || fuzz_ != 0) terminal.print(fmt::format("not applicable {}: {}", tape::printable(name), reason));
     terminal.print(fmt::format("{}: {} matched, {} differ, {} excused, {} not applicable, {} without result", input.file,
-                               outcome.matched, outcome.differences.size(), excused, outcome.left_out.size(), outcome.no_result));
+                               outcome.matched, outcome.differences.size(), outcome.excused_tapes(), outcome.left_out.size(),
+                               outcome.no_result));
+    if (!same_release_ && fuzz_ == 0 && !outcome.left_out.empty())
+      terminal.print("not applicable are tapes of what did change, see --table; --json names each with its step");
     if (outcome.again > 0)
       terminal.print(fmt::format("{} of these matched when the running kernel played them again: it had not kept their times",
                                  outcome.again));
@@ -406,16 +456,49 @@ class Diff : public Command {
       terminal.print(fmt::format("stopped: {} of {} tapes were played", outcome.played, outcome.asked));
   }
 
-  static constexpr unsigned kAgain = 8;
+  /// Each row that applies to this kernel, with the number of tapes that needed it, and their share of those compared.
+  void print_excuses(Terminal& terminal, const Outcome& outcome) const {
+    for (size_t row = 0; row < tape::excuses().size(); row++) {
+      const tape::Excuse& excuse = tape::excuses()[row];
+      if (!applies(excuse)) continue;
+      const auto found = outcome.excused.find(row);
+      terminal.print(fmt::format("excused {:>5} tapes: {}, {} ({}, {}): {}",
+                                 found == outcome.excused.end() ? 0 : found->second.size(), excuse.call, excuse.arguments,
+                                 excuse.function, release_name(excuse.release), excuse.change));
+    }
+    if (outcome.played > 0)
+      terminal.print(fmt::format("excused together {} of {} compared: {:.1f} %", outcome.excused_tapes(), outcome.played,
+                                 100.0 * static_cast<double>(outcome.excused_tapes()) / static_cast<double>(outcome.played)));
+  }
+
+  [[nodiscard]] static std::string release_name(uapi::Release release) {
+    return fmt::format("v{}.{}", release.major, release.minor);
+  }
+  /// True for a change that the model's kernel does not have yet.
+  [[nodiscard]] bool applies(const tape::Excuse& excuse) const { return tape::release_of(kernel_) < excuse.release; }
+
+  /// What diff compares where the running kernel has no profile, and what it excuses.
+  void print_table(Terminal& terminal) const {
+    terminal.print("did not change:");
+    for (const tape::Unchanged& row : tape::unchanged())
+      terminal.print(fmt::format("  {} since {}: {}: {}", row.call, release_name(row.since), row.arguments, row.why));
+    terminal.print("changed within that, and excused:");
+    for (const tape::Excuse& row : tape::excuses())
+      terminal.print(
+          fmt::format("  {} in {} ({}), {}: {}", row.call, release_name(row.release), row.function, row.arguments, row.change));
+  }
+
+  static constexpr unsigned kAgain = 8, kAgainInShrinking = 3;
   static constexpr size_t kPart = 100;  // tapes between two looks at both answers
-  static constexpr size_t kShrunk = 5;  // the first few are shrunk; the others likely have the same cause
 
   std::vector<std::string> files_;
   std::string kernel_, record_, directory_ = "/tmp";
   u64 fuzz_ = 0, seed_ = 1;
   tape::Selection selection_;
+  BugOptions bugs_;
   unsigned jobs_ = 1;
-  bool json_ = false, same_release_ = false;
+  size_t shrunk_ = 5;  // the first few; the others likely have the same cause
+  bool json_ = false, table_ = false, same_release_ = false;
 };
 
 }  // namespace
