@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <set>
 
@@ -140,20 +142,50 @@ void add(Recording& recording, std::set<std::string>& names, Json object, u32 li
   }
 }
 
+[[noreturn]] void unreadable(const std::string& file, const char* what) { throw TapeError(fmt::format("{}: {}", file, what)); }
+
+std::string raw_content(const std::string& file) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "rb"), std::fclose);
+  if (!in) unreadable(file, std::strerror(errno));
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(file, unknown);  // a pipe has none
+  if (!unknown && size > kMaxFile) unreadable(file, fmt::format("larger than {} bytes", kMaxFile).c_str());
+  std::string raw;
+  std::array<char, 65536> chunk;
+  for (size_t got; (got = std::fread(chunk.data(), 1, chunk.size(), in.get())) > 0;) {
+    raw.append(chunk.data(), got);
+    if (raw.size() > kMaxFile) unreadable(file, fmt::format("larger than {} bytes", kMaxFile).c_str());
+  }
+  if (std::ferror(in.get())) unreadable(file, std::strerror(errno));
+  return raw;
+}
+
+/// The content of a file, uncompressed if it is compressed with gzip: whole, with nothing else behind.
 std::string read_file(const std::string& file) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(gzopen(file.c_str(), "rb"), gzclose);
-  if (!in) throw TapeError(fmt::format("{}: {}", file, std::strerror(errno)));
+  constexpr std::string_view kMagic = "\x1f\x8b";
+  std::string raw = raw_content(file);
+  if (raw.compare(0, kMagic.size(), kMagic) != 0) return raw;
+  z_stream stream{};
+  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) unreadable(file, "out of memory");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> ended(&stream, inflateEnd);
+  stream.next_in = reinterpret_cast<Bytef*>(raw.data());
+  stream.avail_in = static_cast<uInt>(raw.size());
   std::string text;
   std::array<char, 65536> chunk;
-  int got;
-  while ((got = gzread(in.get(), chunk.data(), chunk.size())) > 0) {
-    text.append(chunk.data(), static_cast<size_t>(got));
-    if (text.size() > kMaxFile) throw TapeError(fmt::format("{}: larger than {} bytes", file, kMaxFile));
+  for (int code = Z_OK; code != Z_STREAM_END || stream.avail_in > 0;) {
+    if (code == Z_STREAM_END) {  // another member follows, or what has no business there
+      const std::string_view rest(reinterpret_cast<const char*>(stream.next_in), stream.avail_in);
+      if (rest.substr(0, kMagic.size()) != kMagic) unreadable(file, "something else stands behind the compressed data");
+      inflateReset(&stream);
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_out = static_cast<uInt>(chunk.size());
+    code = inflate(&stream, Z_NO_FLUSH);
+    if (code == Z_BUF_ERROR) unreadable(file, "unexpected end of file");
+    if (code != Z_OK && code != Z_STREAM_END) unreadable(file, stream.msg ? stream.msg : "not compressed as it says");
+    text.append(chunk.data(), chunk.size() - stream.avail_out);
+    if (text.size() > kMaxFile) unreadable(file, fmt::format("larger than {} bytes", kMaxFile).c_str());
   }
-  int code = Z_OK;
-  const char* what = gzerror(in.get(), &code);
-  if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
-    throw TapeError(fmt::format("{}: {}", file, code == Z_ERRNO ? std::strerror(errno) : what));
   return text;
 }
 

@@ -94,7 +94,8 @@ class Conform : public Command {
       kernel = recording.header["profile"];
     }
     if (std::find(known.begin(), known.end(), kernel) == known.end())
-      throw sim::InputError(fmt::format("conform: no profile {}; {}", sim::in_quotes(kernel),
+      throw sim::InputError(fmt::format("{}: no profile {}; {}", kernel_.empty() ? recording.file + ":1: /profile" : "conform",
+                                        sim::in_quotes(kernel),
                                         sim::name_hint(kernel, std::vector<std::string_view>(known.begin(), known.end()))));
     for (const tape::Tape& one : recording.tapes)
       if (one.end.is_null())

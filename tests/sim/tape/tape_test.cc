@@ -3,6 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 
 namespace uringsim::sim::tape {
 namespace {
@@ -26,6 +31,23 @@ TEST(Tape, ReadsACompressedRecordingWithItsHeader) {
   EXPECT_EQ(recording.header["profile"], "v5.4");
   EXPECT_EQ(recording.tapes.size(), 1643u);
   EXPECT_EQ(recording.tapes[0].line, 2u);
+}
+
+TEST(Tape, RefusesWhatStandsBehindCompressedData) {
+  std::ifstream whole(golden("v5.4.jsonl.gz"), std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(whole), {}};
+  const std::string path = testing::TempDir() + "uringsim-garbage-" + std::to_string(getpid()) + ".gz";
+  for (const auto& [content, what] : {std::pair(bytes + "garbage", "something else stands behind the compressed data"),
+                                      std::pair(bytes.substr(0, bytes.size() / 2), "unexpected end of file")}) {
+    std::ofstream(path, std::ios::binary) << content;
+    try {
+      (void)read_recording(path);
+      ADD_FAILURE() << "no error: " << what;
+    } catch (const TapeError& e) {
+      EXPECT_EQ(e.what(), path + ": " + what);
+    }
+  }
+  std::remove(path.c_str());
 }
 
 TEST(Tape, WritesWhatItRead) {
