@@ -70,7 +70,7 @@ struct TimedOptions {
   u64 wakeup_granularity = 1'000'000;  ///< ns of running time that a waking task must be behind to preempt
   bool preempt_kernel = false;         ///< preempt kernel threads anywhere, too
   bool skip_passes = true;             ///< the short cut through idle polling
-  u64 idle_limit = ~u64{0};            ///< ns of polling without any effect after which the run is a livelock
+  u64 idle_limit = ~u64{0};            ///< ns of polling without any effect, and with nothing due, that are a livelock
   SchedObserver* observer = nullptr;
   LockWatch* locks = nullptr;  ///< hears of locks that tasks and interrupts take
   const volatile std::sig_atomic_t* stop_flag = nullptr;  ///< ends a run when it becomes non-zero

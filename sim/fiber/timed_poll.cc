@@ -44,7 +44,8 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
   if (world_ != last_world_) {
     last_world_ = world_;
     last_effect_ = task->task->clock;
-  } else if (task->task->clock - last_effect_ >= options_.idle_limit && task->task->clock > last_effect_) {
+  } else if (task->task->clock > last_effect_ && task->task->clock - last_effect_ >= options_.idle_limit &&
+             next_event() == kNever) {
     end_ = RunEnd::livelock;
     task->task->deadline = 0;
   }
@@ -64,8 +65,9 @@ bool TimedMachine::is_quiet(const TimedTask& task) const noexcept {
 }
 
 void TimedMachine::skip_from(TimedTask& task) noexcept {
-  u64 bound = std::min({next_event(), time_limit_, task.poll.last_bound});
-  if (options_.idle_limit != kNever) bound = std::min(bound, last_effect_ + options_.idle_limit);
+  const u64 event = next_event();
+  u64 bound = std::min({event, time_limit_, task.poll.last_bound});
+  if (options_.idle_limit != kNever && event == kNever) bound = std::min(bound, last_effect_ + options_.idle_limit);
   u64 common = bound;
   bool others = false;
   bool undisturbed = true;

@@ -93,7 +93,8 @@ void LiveMachine::spawn(arch::Task& task, void (*entry)(void*), void* argument, 
     part.thread = std::thread(&LiveMachine::thread_main, this, std::ref(part));
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "uringsim: no thread for another task: %s\n", error.what());
-    std::abort();
+    constexpr int internal_failure = 3;
+    std::_Exit(internal_failure);
   }
 }
 

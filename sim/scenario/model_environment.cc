@@ -68,11 +68,15 @@ void ModelEnvironment::store_as(uptr at, u64 value, StoreOrder order, const char
   app_.store_plain<T>(at, static_cast<T>(value));
 }
 
-/// Tells checkers if `at` is some ring's sq.flags.
+/// Tells checkers if `at` is some ring's sq.flags: of the first look behind each publication, for a loop that looks again and
+/// again learns nothing that they would.
 void ModelEnvironment::look_at_flags(uptr at) {
   if (run_.shared == nullptr || !kernel::kernel().trace.enabled()) return;
   for (u32 i = 0; i < run_.plan.rings.size(); ++i)
-    if (run_.shared->rings[i].up && run_.shared->rings[i].ring.sq.kflags == at) note(kernel::EventKind::sq_flags_read, i, {});
+    if (run_.shared->rings[i].up && run_.shared->rings[i].ring.sq.kflags == at && published_[i]) {
+      published_.reset(i);
+      note(kernel::EventKind::sq_flags_read, i, {});
+    }
 }
 
 u64 ModelEnvironment::load(uptr at, unsigned size, LoadOrder order, const char* barrier) {
@@ -130,7 +134,10 @@ void ModelEnvironment::sleep(u64 nanoseconds) {
 }
 
 void ModelEnvironment::spin(u64 nanoseconds) {
-  for (const u64 until = arch::machine().now() + nanoseconds; arch::machine().now() < until;) kernel::cpu_relax();
+  // In ticks as long as all the time until then: who looks at nothing finer may be moved there at once.
+  if (nanoseconds == 0) return;
+  const u64 until = arch::machine().now() + nanoseconds;
+  while (!arch::machine().ticks_passed(until, 0)) kernel::cpu_relax();
 }
 
 void* ModelEnvironment::alloc(u64 bytes) {
@@ -209,6 +216,7 @@ void ModelEnvironment::cqe_reaped(u32 ring, u32 head, u64 user_data, s32 res, u3
 }
 
 void ModelEnvironment::sq_published(u32 ring, u32 old_tail, u32 tail) {
+  published_.set(ring);
   kernel::kernel().trace(kernel::EventKind::sq_published, run_.observer.ring_number(ring), old_tail, tail);
 }
 

@@ -2,6 +2,8 @@
 // A task of a world as the step runner's Environment.
 #pragma once
 
+#include <bitset>
+
 #include "sim/scenario/environment.h"
 #include "sim/scenario/model_run.h"
 
@@ -61,6 +63,7 @@ class ModelEnvironment final : public Environment {
   ModelRun& run_;
   ModelTask* task_;
   u32 children_ = 0;
+  std::bitset<256> published_;  ///< by ring: its flags were not looked at since
 };
 
 }  // namespace uringsim::sim

@@ -79,15 +79,25 @@ RequestSlot* StepRunner::take_slot(u64 bytes) {
   return slot;
 }
 
+u32 StepRunner::index_of(const RequestSlot& slot) const noexcept {
+  for (u32 i = 0;; ++i)
+    if (shared_.chunks[i] <= &slot && &slot < shared_.chunks[i] + SharedState::chunk)
+      return i * SharedState::chunk + static_cast<u32>(&slot - shared_.chunks[i]);
+}
+
 void StepRunner::in_flight(RequestSlot& slot) {
   const Locked locked(shared_);
   u32& head = shared_.in_flight[bucket(slot.user_data)];
   slot.next = head;
-  for (u32 i = 0;; ++i)
-    if (shared_.chunks[i] <= &slot && &slot < shared_.chunks[i] + SharedState::chunk) {
-      head = i * SharedState::chunk + static_cast<u32>(&slot - shared_.chunks[i]);
-      return;
-    }
+  head = index_of(slot);
+}
+
+void StepRunner::give_back(u32 index) {
+  const Locked locked(shared_);
+  RequestSlot& slot = shared_.slot(index);
+  u32& head = shared_.free[size_class(slot.capacity)];
+  slot.next = head;
+  head = index;
 }
 
 // ---- preparing ---------------------------------------------------------------------------------------------------------
@@ -180,6 +190,10 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
   const u32 next = ring.sq.sqe_tail & ring.sq.ring_mask;
   app_.note(kernel::EventKind::sqe_written, ring_index, {next, next, next});
   const auto sqe = ring.get_sqe();
+  if (!sqe) {  // other tasks use the ring, too, without a lock, and have moved its head past what this one knew
+    give_back(index_of(*slot));
+    return Prepared::no_room;
+  }
   const auto size = static_cast<unsigned>(request.size.count);
   switch (request.op) {
     case Op::nop:
@@ -293,11 +307,7 @@ bool StepRunner::finish_request(u32 ring_index, const uapi::io_uring_cqe& cqe) {
   }
   if (index == no_slot) return true;  // of a low-level step, which knows nothing of slots
   const bool good = verify(done, cqe.res);
-  const Locked locked(shared_);
-  RequestSlot& slot = shared_.slot(index);
-  u32& head = shared_.free[size_class(slot.capacity)];
-  slot.next = head;
-  head = index;
+  give_back(index);
   return good;
 }
 

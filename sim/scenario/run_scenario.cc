@@ -133,7 +133,6 @@ class ScenarioRun {
   template <class Machine>
   void execute(Machine& machine, World& world, ModelRun& run, u64 start) {
     run.start = start;
-    outcome_.executed = true;
     observer_.open();
     run.add_tasks();
     const AllocationFaults faults(scenario_, run);
@@ -147,6 +146,7 @@ class ScenarioRun {
     world.kernel().allocation_fault = nullptr;
     for (const std::string& note : faults.unused()) report_.warnings.push_back(note);
     report_.time_ns = result.time - run.start;
+    outcome_.executed = result.end != RunEnd::stopped;
     if (result.end != RunEnd::finished) {
       // The run's own helpers wait because the tasks do.
       std::erase_if(result.tasks, [](const TaskSituation& task) { return task.name == "quiesce" || task.name == "fault"; });

@@ -83,9 +83,16 @@ bool StepRunner::run(const Steps& steps) {
 
 bool StepRunner::act(const RepeatStep& step) {
   const s64 times = value(step.times);
+  constexpr s64 many = 1 << 16;
+  constexpr u64 millisecond = 1'000'000;
+  u64 last = 0;
   for (s64 i = 0; i < times; ++i) {
     assign(step.index, i);
     if (!run(step.steps)) return false;
+    if (i % many != many - 1) continue;
+    // Rounds that touch nothing of the machine are computing, which takes time like any other: else nobody could stop the run.
+    if (app_.now() == last) app_.spin(millisecond);
+    last = app_.now();
   }
   return true;
 }

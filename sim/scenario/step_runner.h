@@ -94,6 +94,9 @@ class StepRunner {
   u64 request_offset(const Request& request, u32 file, u32 i);
   RequestSlot* take_slot(u64 bytes);
   void in_flight(RequestSlot& slot);
+  [[nodiscard]] u32 index_of(const RequestSlot& slot) const noexcept;
+  /// Takes a slot that is in no list back among the free ones.
+  void give_back(u32 index);
   /// Writes the pattern of (offset, seed) to the slot's data unless it is there already.
   void fill_data(RequestSlot& slot, u32 seed);
   /// Writes iovecs for `size` bytes at `at` to the slot's control memory.

@@ -24,7 +24,7 @@ struct RunOutcome {
   std::vector<std::string> watched;
   /// Of these, those whose violation fails a run that does not name or allow them.
   std::vector<std::string> unasked;
-  bool executed = false;  ///< false: setting the files up failed, no task has run
+  bool executed = false;  ///< false: setting the files up failed, or somebody stopped the run
 };
 
 /// Judges: fills in report.expectations and report.pass from the report's figures and the outcome. Expectations for other engines

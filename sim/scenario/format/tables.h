@@ -153,7 +153,13 @@ struct NameOrObject {
 template <>
 struct Codec<SleepStep> : detail::Single<&SleepStep::time> {};
 template <>
-struct Codec<SpinStep> : detail::Single<&SpinStep::time> {};
+struct Codec<SpinStep> : detail::Single<&SpinStep::time> {
+  /// Shorter than what counts as polling for ever.
+  static void decode(Decoder& decoder, const Json& at, SpinStep& out, const Limits&) {
+    constexpr u64 longest = 300'000'000'000;
+    Single::decode(decoder, at, out, {0, longest});
+  }
+};
 template <>
 struct Codec<ClockStep> : detail::Single<&ClockStep::into> {};
 template <>

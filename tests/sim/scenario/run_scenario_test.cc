@@ -6,6 +6,7 @@
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/vocabulary.h"
+#include "tests/sim/scenario/wrong.h"
 
 namespace uringsim::sim {
 namespace {
@@ -13,15 +14,6 @@ namespace {
 RunReport run(const std::string& body, const RunOptions& options = {}) {
   const Scenario scenario = load_scenario_text("{\"name\": \"t\", " + body + "}", "t.json");
   return run_scenario(scenario, options);
-}
-
-/// What did not hold, and what failed.
-std::string wrong(const RunReport& report) {
-  std::string text;
-  for (const ExpectationReport& one : report.expectations)
-    if (!one.holds) text += one.what + " -> " + one.got + "; ";
-  for (const std::string& failure : report.failures) text += failure + "; ";
-  return text;
 }
 
 TEST(RunScenario, AnotherSeedIsAnotherRun) {
@@ -59,6 +51,28 @@ TEST(RunScenario, AFailedStepFailsTheRunAndNamesItsPlace) {
   const RunReport report = run(R"("tasks": {"a": {"steps": [{"assert": "0", "message": "never"}]}})");
   ASSERT_EQ(report.failures.size(), 1u);
   EXPECT_EQ(report.failures[0], "t.json:1:41: /tasks/a/steps/0: assert failed: 0; never");
+}
+
+TEST(RunScenario, HoursOfIdleTimePassInAMomentAsleepAndSpinning) {
+  const auto idle = [](const std::string& window) {
+    const RunReport report =
+        run(R"("rings": {"r": {"flags": ["SQPOLL"], "sq_thread_idle": ")" + window + R"("}}, "tasks": {"a": {"steps": [
+      {"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}, {"sleep": "10000s"}, {"spin": "200s"},
+      {"submit": {"ring": "r", "op": "NOP"}}, {"wait": {"ring": "r"}}]}})");
+    EXPECT_EQ(wrong(report), "");
+    EXPECT_EQ(report.time_ns / 1'000'000'000, 10'200u);
+    return report.sq_threads.at(0).second;
+  };
+  const SqThreadReport spins = idle("20000s"), sleeps = idle("1s");
+  EXPECT_EQ(spins.sleeps, 0u);
+  EXPECT_EQ(spins.spinning_ns / 1'000'000'000, 10'200u);
+  EXPECT_EQ(sleeps.asleep_ns / 1'000'000'000, 10'198u);
+}
+
+TEST(RunScenario, PollingForWhatNobodyDoesIsALivelock) {
+  const RunReport report = run(
+      R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"reap": {"ring": "r", "cqes": 1, "until": true}}]}, "b": {"steps": [{"sleep": "2000s"}]}})");
+  EXPECT_NE(wrong(report).find("livelock at"), std::string::npos) << wrong(report);
 }
 
 TEST(RunScenario, FilesOnSeveralDevicesEachGoToTheirOwn) {

@@ -13,6 +13,7 @@
 
 #include "sim/scenario/load.h"
 #include "sim/scenario/run_scenario.h"
+#include "tests/sim/scenario/wrong.h"
 
 namespace uringsim::sim {
 namespace {
@@ -31,16 +32,6 @@ std::vector<std::string> shipped() {
 }
 
 Scenario load_shipped(const std::string& file) { return load_scenario(URINGSIM_SOURCE_DIR "/scenarios/" + file); }
-
-/// What did not hold, and what failed.
-std::string wrong(const RunReport& report) {
-  std::string text;
-  for (const ExpectationReport& one : report.expectations)
-    if (!one.holds && !one.sought) text += one.what + " -> " + one.got + "; ";
-  for (const std::string& failure : report.failures)
-    if (!report.sought) text += failure + "; ";
-  return text;
-}
 
 /// True if the scenario is about something that goes wrong: a plain run may meet it.
 bool about_a_violation(const Scenario& scenario) {
