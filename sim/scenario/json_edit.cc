@@ -69,10 +69,12 @@ void set_path(Document& document, std::string_view path, Json value, const std::
       at = item;
     } else if (at->kind == Json::Kind::object) {
       Json* member = at->find(parts[i]);
-      if (member == nullptr && last && (parts.size() > 1 || parts[i].find_first_of(" =") == std::string::npos)) {
+      if (member == nullptr && (last || i == 0) && (parts.size() > 1 || parts[i].find_first_of(" =") == std::string::npos)) {
         // A field that the file leaves at its default. Whether it exists at all is the decoder's to say.
         at->keys.push_back({parts[i], value.at});
         member = &at->items.emplace_back();
+        member->at = value.at;
+        if (!last) member->kind = Json::Kind::object;
       }
       if (member == nullptr)
         throw InputError(fmt::format("{}: {}: no {} there; {}", source, walked.empty() ? "/" : walked, in_quotes(parts[i]),

@@ -46,6 +46,13 @@ TEST(JsonEdit, SetOfAFieldThatTheFileLeavesOut) {
   EXPECT_EQ(to_text(*edited.root.find("bugs")), "[]");
 }
 
+TEST(JsonEdit, SetBelowAPartThatTheFileLeavesOutMakesThePart) {
+  Document edited = document();
+  apply_set(edited, "machine.cpus=3", fields);
+  apply_set(edited, "machine.hz=100", fields);
+  EXPECT_EQ(to_text(*edited.root.find("machine")), R"({"cpus":3,"hz":100})");
+}
+
 TEST(JsonEdit, SetThatLeadsNowhereSaysWhatWouldBeRight) {
   EXPECT_EQ(error_of({"idel=1ms"}), "--set \"idel=1ms\": neither a param nor a field of the file; did you mean \"idle\"?");
   EXPECT_EQ(error_of({"rings.r1.entries=4"}), "--set \"rings.r1.entries=4\": /rings: no \"r1\" there; did you mean \"r0\"?");
