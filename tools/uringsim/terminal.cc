@@ -7,9 +7,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+
+#include "sim/scenario/input_error.h"
 
 namespace uringsim::tools {
 
@@ -59,7 +63,8 @@ Terminal::Terminal(const SignalWatch& signals)
 void Terminal::print(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0)
+    throw sim::InputError(fmt::format("standard output: cannot be written: {}", std::strerror(errno)));
 }
 
 void Terminal::error(std::string_view text) const { fmt::print(stderr, "uringsim: {}\n", text); }

@@ -38,7 +38,7 @@ class SignalWatch {
 class Terminal {
  public:
   explicit Terminal(const SignalWatch& signals);
-  /// One line, or several, to standard output; a newline is added.
+  /// One line, or several, to standard output; a newline is added. Throws InputError where it cannot be written (a full disk).
   void print(std::string_view text) const;
   /// One line to standard error.
   void error(std::string_view text) const;
