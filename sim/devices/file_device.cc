@@ -215,19 +215,7 @@ void FileDevice::complete(bio* over, s64 result) noexcept {
   const bool whole = over->op == bio_op::flush || result == static_cast<s64>(over->bi_size);
   const int status = result < 0 ? static_cast<int>(result) : whole ? 0 : -EIO;
   kernel::spin_lock_irq(&lock_);
-  switch (over->op) {
-    case bio_op::read:
-      statistics_.reads++;
-      statistics_.bytes_read += over->bi_size;
-      break;
-    case bio_op::write:
-      statistics_.writes++;
-      statistics_.bytes_written += over->bi_size;
-      break;
-    case bio_op::flush:
-      statistics_.flushes++;
-      break;
-  }
+  statistics_.count(*over);
   statistics_.errors += status != 0 ? 1 : 0;
   bio* const next = waiting_;
   if (next != nullptr) {

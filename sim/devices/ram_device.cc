@@ -140,7 +140,7 @@ blk_qc_t RamDevice::submit(bio* bio) noexcept {
   set_status(bio, 0);
   set_bytes(bio, bio->bi_size);
   set_delay(bio, 0);
-  count(bio);
+  statistics_.count(*bio);
   if (fault_count_ > 0) strike(bio, now);
   kernel::bio* over = nullptr;
   if (in_service_ == parallelism_) {
@@ -280,23 +280,6 @@ int RamDevice::transfer(bio* bio, u64 bytes) noexcept {
 }
 
 // ---- counting --------------------------------------------------------------------------------------------------------------
-
-/// lock_ is held.
-void RamDevice::count(const bio* bio) noexcept {
-  switch (bio->op) {
-    case bio_op::read:
-      statistics_.reads++;
-      statistics_.bytes_read += bio->bi_size;
-      break;
-    case bio_op::write:
-      statistics_.writes++;
-      statistics_.bytes_written += bio->bi_size;
-      break;
-    case bio_op::flush:
-      statistics_.flushes++;
-      break;
-  }
-}
 
 /// Before depth changes. lock_ is held.
 void RamDevice::account(u64 now) noexcept {

@@ -29,6 +29,23 @@ struct DeviceStatistics {
   u32 most_depth = 0;  ///< the most at any time
   u64 depth_time = 0;  ///< depth integrated over time: divide by the time of the run for the mean
   u64 busy_time = 0;   ///< time with any request inside
+
+  /// One more request of this kind.
+  void count(const kernel::bio& bio) noexcept {
+    switch (bio.op) {
+      case kernel::bio_op::read:
+        reads++;
+        bytes_read += bio.bi_size;
+        break;
+      case kernel::bio_op::write:
+        writes++;
+        bytes_written += bio.bi_size;
+        break;
+      case kernel::bio_op::flush:
+        flushes++;
+        break;
+    }
+  }
 };
 
 class RamDevice final : public kernel::BlockDevice {
@@ -81,7 +98,6 @@ class RamDevice final : public kernel::BlockDevice {
   void serve(kernel::bio* bio, u64 from) noexcept;
   void strike(kernel::bio* bio, u64 now) noexcept;
   void account(u64 now) noexcept;
-  void count(const kernel::bio* bio) noexcept;
   void arm() noexcept;
   void finish(kernel::bio* list) noexcept;
   [[nodiscard]] int transfer(kernel::bio* bio, u64 bytes) noexcept;

@@ -5,6 +5,24 @@
 
 namespace uringsim::sim {
 
+std::string place_text(const arch::Site& site) {
+  return site.line != 0 ? fmt::format("{}:{} {}()", site.file, site.line, site.function) : std::string();
+}
+
+std::string state_text(u32 state) {
+  switch (state) {
+    case arch::TASK_RUNNING:
+      return "running";
+    case arch::TASK_INTERRUPTIBLE:
+      return "interruptible";
+    case arch::TASK_UNINTERRUPTIBLE:
+      return "uninterruptible";
+    case arch::TASK_PARKED:
+      return "parked";
+  }
+  return fmt::format("state {:#x}", state);
+}
+
 const char* run_end_name(RunEnd end) noexcept {
   switch (end) {
     case RunEnd::finished:

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel_model/arch/machine.h"
 #include "kernel_model/arch/types.h"
 
 namespace uringsim::sim {
@@ -35,6 +36,11 @@ struct TaskStatistics {
   u64 preempted = 0;  ///< times it was taken off one while it wanted to run
   u64 migrations = 0;
 };
+
+/// A place as people read it: "file:line function()"; empty for none.
+[[nodiscard]] std::string place_text(const arch::Site& site);
+/// "interruptible": a task's state (TASK_*) by name.
+[[nodiscard]] std::string state_text(u32 state);
 
 /// What one task is doing, for reports on hangs.
 struct TaskSituation {

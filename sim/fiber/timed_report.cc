@@ -10,31 +10,9 @@
 
 namespace uringsim::sim {
 
-namespace {
-
-std::string place(const arch::Site& site) {
-  return site.line != 0 ? fmt::format("{}:{} {}()", site.file, site.line, site.function) : std::string();
-}
-
-std::string state_name(u32 state) {
-  switch (state) {
-    case arch::TASK_RUNNING:
-      return "running";
-    case arch::TASK_INTERRUPTIBLE:
-      return "interruptible";
-    case arch::TASK_UNINTERRUPTIBLE:
-      return "uninterruptible";
-    case arch::TASK_PARKED:
-      return "parked";
-  }
-  return fmt::format("state {:#x}", state);
-}
-
-}  // namespace
-
 void TimedMachine::report(const char* what, bool fatal, arch::Site site) noexcept {
   TimedTask* const task = self();
-  reports_.push_back({what, task != nullptr ? task->task->name : "", place(site), caller_clock(), fatal});
+  reports_.push_back({what, task != nullptr ? task->task->name : "", place_text(site), caller_clock(), fatal});
   if (!fatal) return;
   if (task == nullptr) {
     std::fprintf(stderr, "uringsim: %s (outside of every task)\n", what);
@@ -51,14 +29,15 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
   result.since = task.since;
   if (task.waits_for != nullptr) {
     result.state = task.spinning ? "spinning" : "waiting";
-    result.where = place(task.waits_site);
+    result.where = place_text(task.waits_site);
     const char* const kind = task.waits_kind == arch::LockKind::spin ? "spinlock" : "mutex";
     result.waits_for = fmt::format("{} that nobody holds", kind);
     const auto look_at = [&](const TimedTask& other) {
       if (other.id + 1 != task.waits_for->word) return;
       result.waits_for = fmt::format("{} held by {} ({})", kind, other.task->name, other.id);
       for (unsigned i = 0; i < std::min(other.held_count, TimedTask::kHeldLocks); i++)
-        if (other.held[i].lock == task.waits_for) result.waits_for += fmt::format(", taken at {}", place(other.held[i].site));
+        if (other.held[i].lock == task.waits_for)
+          result.waits_for += fmt::format(", taken at {}", place_text(other.held[i].site));
     };
     for (const auto& other : tasks_) look_at(*other);
     for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
@@ -79,7 +58,7 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
     result.waits_for = "its first wake-up";
   } else {
     result.state = "sleeping";
-    result.waits_for = fmt::format("a wake-up ({})", state_name(task.state));
+    result.waits_for = fmt::format("a wake-up ({})", state_text(task.state));
   }
   return result;
 }

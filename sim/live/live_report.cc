@@ -10,34 +10,12 @@
 
 namespace uringsim::sim {
 
-namespace {
-
-std::string place_of(const arch::Site& site) {
-  return site.line != 0 ? fmt::format("{}:{} {}()", site.file, site.line, site.function) : std::string();
-}
-
-std::string state_name(u32 state) {
-  switch (state & ~LiveTask::kAsleep) {
-    case arch::TASK_RUNNING:
-      return "running";
-    case arch::TASK_INTERRUPTIBLE:
-      return "interruptible";
-    case arch::TASK_UNINTERRUPTIBLE:
-      return "uninterruptible";
-    case arch::TASK_PARKED:
-      return "parked";
-  }
-  return fmt::format("state {:#x}", state & ~LiveTask::kAsleep);
-}
-
-}  // namespace
-
 /// Anywhere, at any time. A fatal one ends the run and the task; outside of every task it ends the process.
 void LiveMachine::report(const char* what, bool fatal, arch::Site site) noexcept {
   LiveTask* const task = self();
   {
     const std::lock_guard lock(mutex_);
-    reports_.push_back({what, task != nullptr ? task->task->name : "", place_of(site), clock_ns() - start_, fatal});
+    reports_.push_back({what, task != nullptr ? task->task->name : "", place_text(site), clock_ns() - start_, fatal});
     if (fatal) violated_ = true;
   }
   if (!fatal) return;
@@ -64,7 +42,7 @@ TaskSituation LiveMachine::situation(const LiveTask& task) const {
     const char* const kind = task.waits_kind == arch::LockKind::spin ? "spinlock" : "mutex";
     const u32 holder = __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED);
     result.state = task.waits_kind == arch::LockKind::spin ? "spinning" : "waiting";
-    result.where = place_of(task.waits_site);
+    result.where = place_text(task.waits_site);
     result.waits_for = fmt::format("{} held by a task that has ended", kind);
     for (const auto& other : parts_)
       if (other->alive && other->task->id + 1 == holder && other->place != LivePlace::ended)
@@ -75,7 +53,7 @@ TaskSituation LiveMachine::situation(const LiveTask& task) const {
   } else if (place == LivePlace::sleeping) {
     const u64 deadline = task.deadline.load(std::memory_order_relaxed);
     result.state = "sleeping";
-    result.waits_for = fmt::format("wake-up ({})", state_name(task.state.load(std::memory_order_relaxed)));
+    result.waits_for = fmt::format("wake-up ({})", state_text(task.state.load(std::memory_order_relaxed) & ~LiveTask::kAsleep));
     if (deadline != kNever) result.waits_for += fmt::format(" or time {} ns", deadline);
   } else {
     result.state = "running";

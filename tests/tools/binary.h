@@ -22,9 +22,9 @@ struct Result {
   std::string out;  ///< both streams
 };
 
-/// Runs the binary in the root of the source tree.
-inline Result uringsim(const std::string& arguments) {
-  std::FILE* const pipe = popen(("cd " URINGSIM_SOURCE_DIR " && " + binary() + " " + arguments + " 2>&1").c_str(), "r");
+/// Runs commands of a shell in a folder.
+inline Result shell(const std::string& script, const std::string& folder) {
+  std::FILE* const pipe = popen(("cd " + folder + " && { " + script + "; } 2>&1").c_str(), "r");
   Result result{-1, ""};
   std::array<char, 4096> chunk;
   while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe)) result.out.append(chunk.data(), got);
@@ -32,6 +32,9 @@ inline Result uringsim(const std::string& arguments) {
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return result;
 }
+
+/// Runs the binary in the root of the source tree.
+inline Result uringsim(const std::string& arguments) { return shell(binary() + " " + arguments, URINGSIM_SOURCE_DIR); }
 
 /// A file of this process that goes away with the object.
 class TemporaryFile {

@@ -2,12 +2,9 @@
 // uringsim explore and replay as scripts see them: what every option does, exit codes, files, and what an interrupted search
 // says.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,28 +12,13 @@
 #include <sstream>
 #include <string>
 
+#include "tests/tools/binary.h"
+
 namespace {
 
 using nlohmann::json;
 
-struct Result {
-  int code;
-  std::string out;  ///< both streams
-};
-
-/// Runs commands of a shell. $U is the binary that stands beside this test, $RACES the folder of scenarios.
-Result shell(const std::string& script, const std::string& folder) {
-  const std::string binary = std::filesystem::read_symlink("/proc/self/exe").parent_path().string() + "/uringsim";
-  setenv("U", binary.c_str(), 1);
-  setenv("RACES", URINGSIM_SOURCE_DIR "/scenarios/races", 1);
-  std::FILE* const pipe = popen(("cd " + folder + " && { " + script + "; } 2>&1").c_str(), "r");
-  Result result{-1, ""};
-  std::array<char, 4096> chunk;
-  while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe)) result.out.append(chunk.data(), got);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
+using uringsim::tools::Result;
 
 class ExploreCli : public testing::Test {
  protected:
@@ -44,10 +26,13 @@ class ExploreCli : public testing::Test {
     std::string name = std::filesystem::temp_directory_path() / "uringsim-explore-XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
+    // $U is the binary that stands beside this test, $RACES the folder of scenarios.
+    setenv("U", uringsim::tools::binary().c_str(), 1);
+    setenv("RACES", URINGSIM_SOURCE_DIR "/scenarios/races", 1);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  [[nodiscard]] Result sh(const std::string& script) const { return shell(script, folder_); }
+  [[nodiscard]] Result sh(const std::string& script) const { return uringsim::tools::shell(script, folder_); }
   [[nodiscard]] std::string read(const std::string& file) const {
     std::ifstream in(folder_ + "/" + file);
     std::ostringstream text;

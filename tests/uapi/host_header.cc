@@ -154,46 +154,8 @@ constexpr Fact constant_facts[] = {
     CONSTANT(IORING_RESTRICTION_SQE_FLAGS_REQUIRED),
 };
 
-#define SIZE(type) \
-  { "sizeof(" #type ")", sizeof(type) }
-#define AT(type, field) \
-  { #type "." #field, offsetof(type, field) }
 constexpr Fact layout_facts[] = {
-    SIZE(io_uring_sqe),
-    AT(io_uring_sqe, off),
-    AT(io_uring_sqe, addr),
-    AT(io_uring_sqe, len),
-    AT(io_uring_sqe, rw_flags),
-    AT(io_uring_sqe, user_data),
-    AT(io_uring_sqe, buf_index),
-    AT(io_uring_sqe, personality),
-    AT(io_uring_sqe, splice_fd_in),
-    AT(io_uring_sqe, addr3),
-    SIZE(io_uring_cqe),
-    AT(io_uring_cqe, res),
-    AT(io_uring_cqe, flags),
-    SIZE(io_uring_params),
-    AT(io_uring_params, features),
-    AT(io_uring_params, wq_fd),
-    AT(io_uring_params, sq_off),
-    AT(io_uring_params, cq_off),
-    AT(io_sqring_offsets, array),
-    AT(io_cqring_offsets, cqes),
-    AT(io_cqring_offsets, flags),
-    SIZE(io_uring_getevents_arg),
-    AT(io_uring_getevents_arg, ts),
-    SIZE(io_uring_files_update),
-    SIZE(io_uring_rsrc_register),
-    SIZE(io_uring_rsrc_update2),
-    SIZE(io_uring_probe_op),
-    SIZE(io_uring_probe),
-    SIZE(io_uring_restriction),
-    SIZE(io_uring_buf),
-    SIZE(io_uring_buf_reg),
-    {"IORING_OFF_SQ_RING", IORING_OFF_SQ_RING},
-    {"IORING_OFF_CQ_RING", IORING_OFF_CQ_RING},
-    {"IORING_OFF_SQES", IORING_OFF_SQES},
-    {"IORING_OFF_MMAP_MASK", IORING_OFF_MMAP_MASK},
+#include "tests/uapi/layout_facts.inc"
 };
 }  // namespace
 
