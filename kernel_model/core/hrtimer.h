@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // High-resolution timers. Models include/linux/hrtimer.h and kernel/time/hrtimer.c (5.4) over the machine's timers.
-//
+// Ordering: what stands before hrtimer_start() is seen by the function (the timer base's lock); nothing of it runs after cancel.
 // The function runs in interrupt context. It may free the timer if it returns HRTIMER_NORESTART.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Ticks and clocks. Models include/linux/jiffies.h, kernel/time/time.c and the timer wheel's rounding (5.4).
-//
+// Ordering: none. A look at the clock orders no other access.
 // A tick is a count of the machine's clock, not an interrupt: jiffies() is CLOCK_MONOTONIC divided. Looking at it is looking
 // at the clock (Machine::now(), a choice near a deadline when exploring).
 #pragma once

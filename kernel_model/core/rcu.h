@@ -3,7 +3,7 @@
 // given runs later, in softirq context, after KernelOptions::rcu_grace_ns, and not before every task that ran in the kernel when
 // the grace period began has passed a quiescent state. A kernel thread that spins without cond_resched() (5.1's SQ thread) so
 // holds up everybody who waits for a grace period, io_uring_register() first of all.
-//
+// Ordering: what stands before call_rcu() is seen by func; what a task did before it went quiescent, by whoever waited for that.
 // Divergence: there are no read-side sections to wait for. Nothing here reclaims memory that a lockless reader may still look
 // at (percpu_ref marks every slot of its own, see there).
 #pragma once
