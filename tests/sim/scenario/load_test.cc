@@ -127,7 +127,7 @@ TEST(LoadScenario, ContradictionsAreRefused) {
   EXPECT_EQ(what_of("files.more={\"device\":\"nvme0\",\"size\":\"1000MiB\",\"content\":\"hole\"}"), "no error");
   EXPECT_EQ(what_of("files.tmp={\"device\":\"nvme0\"}"),
             "/files/tmp: is the name of a directory of the file system (/tmp); choose another");
-  EXPECT_EQ(what_of("tasks.app.steps.1={\"spin\":\"301s\"}"), "/tasks/app/steps/1/spin: \"301s\" is not at most 300 s");
+  EXPECT_EQ(what_of("tasks.app.steps.1={\"spin\":\"301s\"}"), "/tasks/app/steps/1/spin: \"301s\" is not at most 5 min");
   EXPECT_EQ(what_of("machine.hz=200"),
             "/machine/hz: no kernel ticks 200 times a second; 100, 250, 300 or 1000 would be possible");
   EXPECT_EQ(what_of("files.p.size=4KiB"), "/files/p/size: a pipe has none; only for: regular");
