@@ -17,6 +17,7 @@
 #include "sim/explore/pct.h"
 #include "sim/explore/random.h"
 #include "sim/explore/replay.h"
+#include "sim/world/application.h"
 
 namespace uringsim {
 
@@ -49,7 +50,9 @@ void dress(ExploreResult& result, OperationalMachine& machine, Program& program,
   for (u32 i = 0; i < machine.tasks(); i++) cast.tasks.emplace_back(machine.task_name(i));
   cast.left_over = machine.left_over();
   cast.word = [&](u64 offset) { return program.word_name(static_cast<const char*>(machine.arena().base()) + offset); };
-  std::erase_if(cast.left_over, [](const LeftOver& left) { return left.why == Blocked::no; });
+  std::erase_if(cast.left_over, [](const LeftOver& left) {
+    return left.why == Blocked::no || (left.scope != nullptr && std::string_view(left.scope) == kStays);
+  });
   result.cost = cost_of(result.repro.schedule, cast.memory);
   result.story = tell_story(result.repro.schedule, cast);
   result.repro.program = program.name();
@@ -69,23 +72,37 @@ void run_again(ExploreResult& result, OperationalMachine& machine) {
   result.repro.schedule = std::move(again);
 }
 
-void take_finding(ExploreResult& result, OperationalMachine& machine, Program& program, const ExploreOptions& options) {
-  if (options.minimise) minimise(machine, result.violation, result.repro.schedule, {.executions = options.minimise_executions});
-  run_again(result, machine);
-  result.repro.scenario = options.scenario;
-  dress(result, machine, program, options.profile);
+/// The simplest schedule under sc that shows the same; empty if none was found.
+Schedule simplest_under_sc(const ExploreResult& result, Program& program, const ExploreOptions& options) {
+  constexpr u64 kSamples = 2'000;
+  MachineOptions strong = machine_options(options);
+  strong.memory = Memory::sc;
+  const auto machine = make_machine(strong);
+  machine->set_up(program);
+  Schedule schedule;
+  if (find_under_sc(*machine, result.violation, result.repro.schedule, kSamples, schedule))
+    minimise(*machine, result.violation, schedule, {.executions = options.minimise_executions / 2});
+  return schedule;
 }
 
-/// What a checkpoint is of: whatever decides which executions there are, and in which order.
+/// `machine` showed the finding. It is replaced by another one, as the program lives on one machine at a time.
+void take_finding(ExploreResult& result, std::unique_ptr<OperationalMachine>& machine, Program& program,
+                  const ExploreOptions& options) {
+  if (options.minimise && options.memory != Memory::sc) {
+    const Schedule strong = simplest_under_sc(result, program, options);
+    machine = make_machine(machine_options(options));
+    machine->set_up(program);
+    if (!strong.steps.empty()) follow_from_sc(*machine, result.violation, strong, result.repro.schedule);
+  }
+  if (options.minimise) minimise(*machine, result.violation, result.repro.schedule, {.executions = options.minimise_executions});
+  run_again(result, *machine);
+  result.repro.scenario = options.scenario;
+  dress(result, *machine, program, options.profile);
+}
+
+/// What a checkpoint is of.
 std::string identity(const Program& program, const ExploreOptions& options) {
-  u64 text_hash = 0xcbf29ce484222325;
-  for (const char c : options.scenario) text_hash = (text_hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::string text = fmt::format("{} on {} text {:016x} {} {} seed {} depth {} preemptions {} longest {} shard {}/{}",
-                                 program.name(), options.profile.empty() ? "nothing" : options.profile, text_hash,
-                                 to_string(options.strategy), sim::to_string(options.memory), options.seed, options.depth,
-                                 options.preemptions, options.max_points, options.shard, options.shards);
-  for (const std::string& barrier : options.left_out) text += " without " + barrier;
-  return text;
+  return fmt::format("{} shard {}/{}", search_identity(program.name(), options.profile, options), options.shard, options.shards);
 }
 
 /// How often a search with a checkpoint writes it, so that one that is killed can go on.
@@ -127,7 +144,7 @@ class Sampling {
     if (!result_.exhaustive && !result_.found) result_.share = strategy_->share();
     if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
     if (!options_.checkpoint.empty() && !result_.found) save(!stopped);
-    if (result_.found) take_finding(result_, *machine_, program_, options_);
+    if (result_.found) take_finding(result_, machine_, program_, options_);
     return std::move(result_);
   }
 
@@ -261,7 +278,7 @@ dpor::Position position_of(const Checkpoint& checkpoint) {
 /// The operational machine judges and tells what dpor finds: it is led along dpor's schedule. False if it shows nothing wrong.
 bool confirm(ExploreResult& result, const Schedule& found, Program& program, const ExploreOptions& options) {
   constexpr u64 kAttempts = 2'000;
-  const auto machine = make_machine(machine_options(options));
+  auto machine = make_machine(machine_options(options));
   machine->set_up(program);
   Schedule other;  // shows something else that the same check says
   Violation other_violation;
@@ -272,7 +289,7 @@ bool confirm(ExploreResult& result, const Schedule& found, Program& program, con
     const Violation& violation = machine->violation();
     if (violation.check != result.violation.check) continue;
     if (violation.text == result.violation.text) {
-      take_finding(result, *machine, program, options);
+      take_finding(result, machine, program, options);
       return true;
     }
     if (!other.steps.empty()) continue;
@@ -283,7 +300,7 @@ bool confirm(ExploreResult& result, const Schedule& found, Program& program, con
   result.repro.schedule = std::move(other);
   if (result.repro.schedule.steps.empty()) return false;
   result.violation = other_violation;
-  take_finding(result, *machine, program, options);
+  take_finding(result, machine, program, options);
   return true;
 }
 
@@ -371,6 +388,17 @@ const char* to_string(Search search) noexcept {
       return "random";
   }
   return "?";
+}
+
+std::string search_identity(const std::string& program, const std::string& profile, const ExploreOptions& options) {
+  u64 text_hash = 0xcbf29ce484222325;
+  for (const char c : options.scenario) text_hash = (text_hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::string text =
+      fmt::format("{} on {} text {:016x} {} {} seed {} depth {} preemptions {} longest {}", program,
+                  profile.empty() ? "nothing" : profile, text_hash, to_string(options.strategy), sim::to_string(options.memory),
+                  options.seed, options.depth, options.preemptions, options.max_points);
+  for (const std::string& barrier : options.left_out) text += " without " + barrier;
+  return text;
 }
 
 namespace sim::detail {

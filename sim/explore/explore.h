@@ -100,6 +100,10 @@ ReplayResult replay(sim::Program& program, const sim::Repro& repro);
 std::string to_json(const ExploreResult& result, const ExploreOptions& options, const std::string& scenario,
                     const std::string& kernel, const std::string& repro);
 
+/// What decides which executions a search has, and in which order, but for how they are divided: parts of one search have the
+/// same.
+std::string search_identity(const std::string& program, const std::string& profile, const ExploreOptions& options);
+
 /// Adds the parts of a sharded search up to one verdict. Throws std::invalid_argument if they do not belong together.
 std::string merge_json(const std::vector<std::string>& results);
 

@@ -27,33 +27,36 @@ struct Place {
   [[nodiscard]] bool found() const { return !name.empty(); }
 };
 
-std::string ring_word(const kernel::io_ring_ctx& ctx, const void* at) {
+/// A member is called what the kernel calls it: .NAMED(ctx->refs).
+#define NAMED(word) in(word, #word)
+
+std::string ring_word(const kernel::io_ring_ctx* ctx, const void* at) {
   Place place{at, {}};
-  place.in(ctx.refs, "ctx->refs")
-      .in(ctx.cached_sq_head, "ctx->cached_sq_head")
-      .in(ctx.cached_sq_dropped, "ctx->cached_sq_dropped")
-      .in(ctx.defer_list, "ctx->defer_list")
-      .in(ctx.timeout_list, "ctx->timeout_list")
-      .in(ctx.sqo_wait.lock, "ctx->sqo_wait.lock")
-      .in(ctx.sqo_wait, "ctx->sqo_wait")
-      .in(ctx.sqo_thread_started, "ctx->sqo_thread_started")
-      .in(ctx.sqo_stop, "ctx->sqo_stop")
-      .in(ctx.cached_cq_tail, "ctx->cached_cq_tail")
-      .in(ctx.cached_cq_overflow, "ctx->cached_cq_overflow")
-      .in(ctx.cq_wait.lock, "ctx->cq_wait.lock")
-      .in(ctx.cq_wait, "ctx->cq_wait")
-      .in(ctx.cq_fasync, "ctx->cq_fasync")
-      .in(ctx.cq_timeouts, "ctx->cq_timeouts")
-      .in(ctx.ctx_done, "ctx->ctx_done")
-      .in(ctx.uring_lock, "ctx->uring_lock")
-      .in(ctx.wait.lock, "ctx->wait.lock")
-      .in(ctx.wait, "ctx->wait")
-      .in(ctx.completion_lock, "ctx->completion_lock")
-      .in(ctx.poll_list, "ctx->poll_list")
-      .in(ctx.cancel_list, "ctx->cancel_list")
-      .in(ctx.pending_async, "ctx->pending_async")
-      .in(ctx.task_list, "ctx->task_list")
-      .in(ctx.task_lock, "ctx->task_lock");
+  place.NAMED(ctx->refs)
+      .NAMED(ctx->cached_sq_head)
+      .NAMED(ctx->cached_sq_dropped)
+      .NAMED(ctx->defer_list)
+      .NAMED(ctx->timeout_list)
+      .NAMED(ctx->sqo_wait.lock)
+      .NAMED(ctx->sqo_wait)
+      .NAMED(ctx->sqo_thread_started)
+      .NAMED(ctx->sqo_stop)
+      .NAMED(ctx->cached_cq_tail)
+      .NAMED(ctx->cached_cq_overflow)
+      .NAMED(ctx->cq_wait.lock)
+      .NAMED(ctx->cq_wait)
+      .NAMED(ctx->cq_fasync)
+      .NAMED(ctx->cq_timeouts)
+      .NAMED(ctx->ctx_done)
+      .NAMED(ctx->uring_lock)
+      .NAMED(ctx->wait.lock)
+      .NAMED(ctx->wait)
+      .NAMED(ctx->completion_lock)
+      .NAMED(ctx->poll_list)
+      .NAMED(ctx->cancel_list)
+      .NAMED(ctx->pending_async)
+      .NAMED(ctx->task_list)
+      .NAMED(ctx->task_lock);
   return place.name;
 }
 
@@ -63,60 +66,68 @@ __attribute__((no_sanitize("address"), noinline)) T looked_at(const T& at) noexc
   return at;
 }
 
-/// The request whose member is at `at`, if there is one: it points to its ring where a request does. Freed ones still do, as a
-/// rule.
-template <class Member>
-const kernel::io_kiocb* request_around(const kernel::io_ring_ctx& ctx, const void* at, Member kernel::io_kiocb::*member,
-                                       const void* lowest) {
+/// A request with `at` in one of its members, if there is one: it points to its ring where a request does. Freed ones still do,
+/// as a rule.
+std::string request_word(const kernel::io_ring_ctx* ctx, const void* at, const void* lowest) {
   alignas(kernel::io_kiocb) static const unsigned char layout[sizeof(kernel::io_kiocb)] = {};
-  const auto* const shape = reinterpret_cast<const kernel::io_kiocb*>(layout);
-  const auto offset = reinterpret_cast<u64>(&(shape->*member)) - reinterpret_cast<u64>(shape);
-  const u64 base = reinterpret_cast<u64>(at) - offset;
-  if (base <= reinterpret_cast<u64>(lowest) || base % alignof(kernel::io_kiocb) != 0) return nullptr;
-  const auto* const request = reinterpret_cast<const kernel::io_kiocb*>(base);
-  return looked_at(request->ctx) == &ctx ? request : nullptr;
-}
-
-std::string request_word(const kernel::io_ring_ctx& ctx, const void* at, const void* lowest) {
-  const auto of = [&](auto member, const char* name) -> std::string {
-    const kernel::io_kiocb* const request = request_around(ctx, at, member, lowest);
-    return request != nullptr ? fmt::format("request {} {}", looked_at(request->id), name) : std::string();
+  const auto* const req = reinterpret_cast<const kernel::io_kiocb*>(layout);
+  const auto of = [&](const void* member, const char* called) -> std::string {
+    const u64 offset = reinterpret_cast<u64>(member) - reinterpret_cast<u64>(req);
+    const u64 base = reinterpret_cast<u64>(at) - offset;
+    if (base <= reinterpret_cast<u64>(lowest) || base % alignof(kernel::io_kiocb) != 0) return {};
+    const auto* const request = reinterpret_cast<const kernel::io_kiocb*>(base);
+    return looked_at(request->ctx) == ctx ? fmt::format("request {} {}", looked_at(request->id), called) : std::string();
   };
-  std::string name = of(&kernel::io_kiocb::refs, "refs");
-  if (name.empty()) name = of(&kernel::io_kiocb::flags, "flags");
-  if (name.empty()) name = of(&kernel::io_kiocb::work, "work");
-  if (name.empty()) name = of(&kernel::io_kiocb::work_task, "work_task");
-  if (name.empty()) name = of(&kernel::io_kiocb::canceled, "canceled");
-  if (name.empty()) name = of(&kernel::io_kiocb::list, "list");
-  if (name.empty()) name = of(&kernel::io_kiocb::link_list, "link_list");
-  if (name.empty()) name = of(&kernel::io_kiocb::task_list, "task_list");
-  return name;
+  const std::pair<const void*, const char*> members[] = {
+      {&req->refs, "refs"},           {&req->flags, "flags"},         {&req->work, "work"},
+      {&req->work_task, "work_task"}, {&req->canceled, "canceled"},   {&req->list, "list"},
+      {&req->link_list, "link_list"}, {&req->task_list, "task_list"}, {&req->poll.wait.head, "poll.wait.head"}};
+  for (const auto& [member, called] : members)
+    if (std::string name = of(member, called); !name.empty()) return name;
+  return {};
 }
 
 std::string task_word(const kernel::task_struct& task, const void* at) {
   Place place{at, {}};
   place.in(task.flags, "flags").in(task.thread_flags, "thread flags").in(task.pending, "pending signals");
   place.in(task.task_works, "task works").in(task.exit_state, "exit_state");
-  if (task.kthread_ != nullptr) {
-    const kernel::kthread& thread = *task.kthread_;
-    place.in(thread.flags, "kthread->flags").in(thread.parked.wait.lock, "kthread->parked.wait.lock");
-    place.in(thread.parked, "kthread->parked").in(thread.exited.wait.lock, "kthread->exited.wait.lock");
-    place.in(thread.exited, "kthread->exited");
-  }
-  if (task.mm != nullptr) place.in(task.mm->mm_users, "mm->mm_users").in(task.mm->mmap_sem, "mm->mmap_sem");
-  if (task.signal != nullptr) place.in(task.signal->siglock, "signal->siglock").in(task.signal->shared_pending, "shared signals");
+  if (const kernel::kthread* const kthread = task.kthread_; kthread != nullptr)
+    place.NAMED(kthread->flags)
+        .NAMED(kthread->parked.wait.lock)
+        .NAMED(kthread->parked)
+        .NAMED(kthread->exited.wait.lock)
+        .NAMED(kthread->exited);
+  if (const kernel::mm_struct* const mm = task.mm; mm != nullptr) place.NAMED(mm->mm_users).NAMED(mm->mmap_sem);
+  if (const auto* const signal = task.signal; signal != nullptr)
+    place.NAMED(signal->siglock).in(signal->shared_pending, "shared signals");
   if (task.worker_ != nullptr && task.worker_->pool != nullptr) {
-    const kernel::worker_pool& pool = *task.worker_->pool;
-    place.in(pool.lock, "pool->lock").in(pool.nr_running, "pool->nr_running");
+    const kernel::worker_pool* const pool = task.worker_->pool;
+    place.NAMED(pool->lock).NAMED(pool->nr_running);
   }
   if (place.found()) return fmt::format("{} {}", task.name, place.name);
-  if (task.files == nullptr) return {};
-  if (place.in(task.files->file_lock, "files->file_lock").found()) return place.name;
-  for (unsigned fd = 0; fd < task.files->max_fds; fd++) {
-    const kernel::file* const file = task.files->fd[fd];
+  const kernel::files_struct* const files = task.files;
+  if (files == nullptr) return {};
+  if (place.NAMED(files->file_lock).found()) return place.name;
+  for (unsigned fd = 0; fd < files->max_fds; fd++) {
+    const kernel::file* const file = files->fd[fd];
     if (file == nullptr) continue;
     place.in(file->f_count, "f_count").in(file->f_pos_lock, "f_pos_lock").in(file->f_lock, "f_lock").in(file->f_flags, "f_flags");
     if (place.found()) return fmt::format("fd {} {}", fd, place.name);
+  }
+  return {};
+}
+
+#undef NAMED
+
+/// What a file type keeps behind its descriptor has no name here, but a place.
+std::string private_word(const kernel::task_struct& task, const void* at) {
+  constexpr u64 kPrivateBytes = 96;  // no type's is larger
+  const kernel::files_struct* const files = task.files;
+  for (unsigned fd = 0; files != nullptr && fd < files->max_fds; fd++) {
+    const kernel::file* const file = files->fd[fd];
+    if (file == nullptr || file->private_data == nullptr || kernel::is_io_uring_file(file)) continue;
+    const u64 offset = reinterpret_cast<u64>(at) - reinterpret_cast<u64>(file->private_data);
+    if (offset < kPrivateBytes) return fmt::format("fd {} private_data+{:#x}", fd, offset);
   }
   return {};
 }
@@ -126,16 +137,20 @@ std::string task_word(const kernel::task_struct& task, const void* at) {
 std::string kernel_word(kernel::Kernel& kernel, const void* at) {
   const std::vector<kernel::io_ring_ctx*> rings = rings_of(kernel);
   for (const kernel::io_ring_ctx* const ring : rings) {
-    const std::string name = ring_word(*ring, at);
+    const std::string name = ring_word(ring, at);
     if (!name.empty()) return rings.size() == 1 ? name : fmt::format("ring {} {}", ring->id, name);
   }
   for (const kernel::io_ring_ctx* const ring : rings) {
-    const std::string name = request_word(*ring, at, &kernel);
+    const std::string name = request_word(ring, at, &kernel);
     if (!name.empty()) return name;
   }
   if (Place{at, {}}.in(kernel.tasklist_lock, "tasklist_lock").found()) return "tasklist_lock";
   list_for_each_entry(task, &kernel.tasks, kernel::task_struct, tasks) {
     std::string name = task_word(*task, at);
+    if (!name.empty()) return name;
+  }
+  list_for_each_entry(task, &kernel.tasks, kernel::task_struct, tasks) {
+    std::string name = private_word(*task, at);
     if (!name.empty()) return name;
   }
   return {};

@@ -362,6 +362,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   void move_time(u32 acting) noexcept;
   void look_at_timers() noexcept;
   void update_time() noexcept;
+  [[nodiscard]] bool time_moves_for_pollers() const noexcept;
   void time_for_pollers() noexcept;
   void run_service(u32& context, arch::Task& task, const char* name, void (*entry)(void*)) noexcept;
   void save() noexcept;
@@ -383,6 +384,7 @@ class OperationalMachine : public arch::Machine, private Ending {
     u64 random = 0;
     u64 step_ns = 0;
     u32 idle_moves = 0;
+    u32 moves_ahead = 0;
     u32 sleepers = 0;  ///< tasks that sleep with a deadline
     u64 time_pollers = 0;
     arch::Timer* timers = nullptr;  ///< by due time, linked by engine[0]

@@ -20,9 +20,12 @@ void OperationalMachine::race_check(Cell& cell, u8 bytes, bool write, bool plain
            view[last.task] < last.clock;
   };
   const LastAccess* const other = races_with(cell.write) ? &cell.write : write && races_with(cell.read) ? &cell.read : nullptr;
-  if (other != nullptr) [[unlikely]]
+  if (other != nullptr) [[unlikely]] {
+    const OpKind kind = plain ? (write ? OpKind::plain_write : OpKind::plain_read) : write ? OpKind::store : OpKind::load;
+    tell(kind, cell.at, 4, peek(cell.at, 4), peek(cell.at, 4), site);
     fail("data-race",
          race_text(cell, *other, other == &cell.write, {current_, 0, plain, bytes, site, current_scope(me())}, write));
+  }
   (write ? cell.write : cell.read) = {current_, view[current_], plain, bytes, site, current_scope(me())};
 }
 
@@ -78,7 +81,7 @@ std::string OperationalMachine::describe_access(const void* at, unsigned size, S
 u64 OperationalMachine::without_addresses(u64 value, unsigned size) const noexcept {
   if (size != 8) return value;
   if (arena_.contains(reinterpret_cast<const void*>(value)))
-    return std::min(arena_.offset(reinterpret_cast<const void*>(value)), options_.arena_bytes / 2);
+    return kPointer | std::min(arena_.offset(reinterpret_cast<const void*>(value)), options_.arena_bytes / 2);
   return value >> 40 != 0 && value >> 47 == 0 ? 0 : value;
 }
 

@@ -8,7 +8,9 @@
 namespace uringsim::sim {
 
 namespace {
-constexpr u32 kMaxIdleMoves = 36;    // of time, for nobody but pollers: after that they are livelocked
+constexpr u32 kMaxIdleMoves = 36;  // of time, for nobody but pollers: after that they are livelocked
+constexpr u64 kLongestStep = u64{1} << 56;
+constexpr u32 kMovesAhead = 1;       // more of them than the pollers have looked at
 constexpr u32 kIdleMovesAgain = 12;  // at least so many once somebody has done something since, that may need time
 }  // namespace
 
@@ -17,13 +19,19 @@ constexpr u32 kIdleMovesAgain = 12;  // at least so many once somebody has done 
 // What was just done may be a transfer that a poller finds complete later: time begins to move by ticks again.
 void OperationalMachine::time_for_pollers() noexcept {
   world_.step_ns = options_.tick_ns;
+  world_.moves_ahead = 0;
   world_.idle_moves = std::min(world_.idle_moves, kMaxIdleMoves - kIdleMovesAgain);
   update_time();
 }
 
+/// Somebody polls the clock, and time may move for that alone.
+bool OperationalMachine::time_moves_for_pollers() const noexcept {
+  if (world_.time_pollers == 0 || world_.idle_moves >= kMaxIdleMoves) return false;
+  return (world_.time_pollers & ~runnable_) != 0 || world_.moves_ahead < kMovesAhead;
+}
+
 void OperationalMachine::update_time() noexcept {
-  time_moves_ = (world_.timers != nullptr && world_.timers->due > world_.now) || world_.sleepers != 0 ||
-                (world_.time_pollers != 0 && world_.idle_moves < kMaxIdleMoves);
+  time_moves_ = (world_.timers != nullptr && world_.timers->due > world_.now) || world_.sleepers != 0 || time_moves_for_pollers();
 }
 
 void OperationalMachine::move_time(u32 acting) noexcept {
@@ -31,10 +39,15 @@ void OperationalMachine::move_time(u32 acting) noexcept {
   if (world_.timers != nullptr && world_.timers->due > world_.now) due = world_.timers->due;
   for (u32 i = 0; world_.sleepers != 0 && i < tasks_; i++)
     if (records_[i].blocked == Blocked::sleeping && !records_[i].timed_out) due = std::min(due, records_[i].deadline);
-  if (world_.time_pollers != 0 && world_.idle_moves < kMaxIdleMoves && world_.now + world_.step_ns < due) {
+  if (time_moves_for_pollers() && world_.now + world_.step_ns < due) {
     due = world_.now + world_.step_ns;
-    world_.step_ns *= 2;
-    world_.idle_moves++;
+    world_.step_ns = std::min(world_.step_ns * 2, kLongestStep);
+    if ((world_.time_pollers & ~runnable_) != 0) {
+      world_.idle_moves++;
+      world_.moves_ahead = 0;
+    } else {
+      world_.moves_ahead++;
+    }
   }
   if (due == kNever) {
     time_moves_ = false;
@@ -56,7 +69,6 @@ void OperationalMachine::move_time(u32 acting) noexcept {
       task.deadline = kNever;
       unblock(i);
     } else if (task.blocked == Blocked::polling && (world_.time_pollers & bit(i)) != 0) {
-      world_.time_pollers &= ~bit(i);  // time moves on for its sake once it has looked again
       unblock(i);
     }
   }

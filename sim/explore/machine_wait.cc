@@ -110,7 +110,10 @@ void OperationalMachine::poll_pass(Site site) noexcept {
     if (!news) {
       for (u32 i = 0; i < task.watches; i++) shadow_.by_number(task.watch[i].cell).watchers |= bit(current_);
       task.site = site;
-      if (task.pass_time) world_.time_pollers |= bit(current_);
+      if (task.pass_time) {
+        world_.time_pollers |= bit(current_);
+        world_.moves_ahead = 0;  // it has looked
+      }
       update_time();
       block(Blocked::polling);
       world_.time_pollers &= ~bit(current_);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/explore/dfs.h"
+#include "sim/explore/pct.h"
 
 namespace uringsim::sim {
 
@@ -62,6 +63,8 @@ class Guided final : public Strategy {
 };
 
 class Minimiser {
+  static constexpr u64 kPointsOfOne = 1'000;
+
  public:
   Minimiser(OperationalMachine& machine, const Violation& violation, Schedule& best, u64 executions)
       : machine_(machine), violation_(violation), best_(best), left_(executions) {
@@ -81,14 +84,18 @@ class Minimiser {
     return machine_.violation().check == violation_.check && machine_.violation().text == violation_.text;
   }
 
+  /// Long executions cost more.
+  void spend(const Run& run) noexcept { left_ -= std::min(left_, 1 + run.points / kPointsOfOne); }
+
   /// Keeps the schedule if it shows the violation at a smaller cost.
   bool try_decisions(const std::vector<Decision>& decisions) {
     if (left_ == 0) return false;
-    left_--;
     Guided guided(decisions);
     guided.begin();
     Schedule schedule;
-    if (machine_.record(guided, schedule).end != End::violation || !same()) return false;
+    const Run run = machine_.record(guided, schedule);
+    spend(run);
+    if (run.end != End::violation || !same()) return false;
     const Cost cost = cost_of(schedule, memory_);
     if (!(cost < cost_)) return false;
     cost_ = cost;
@@ -208,9 +215,11 @@ class Minimiser {
         std::count_if(best_.steps.begin(), best_.steps.end(), [](const Step& step) { return step.kind == OpKind::time; }));
     bounds.choices = static_cast<u32>(best_.steps.size());
     DfsStrategy dfs(bounds);
-    for (u64 turns = left_ / 2 + 1; turns > 0 && left_ > 0 && dfs.begin(); turns--) {
-      left_--;
-      if (machine_.run(dfs).end != End::violation || !same()) continue;
+    const u64 until = left_ - (left_ / 2 + 1);
+    while (left_ > until && dfs.begin()) {
+      const Run run = machine_.run(dfs);
+      spend(run);
+      if (run.end != End::violation || !same()) continue;
       dfs.again();
       Schedule schedule;
       machine_.record(dfs, schedule);
@@ -229,7 +238,56 @@ class Minimiser {
   Cost cost_;
 };
 
+/// The schedule of an execution under sc on a machine with another memory model: every store reaches memory at once.
+std::vector<Decision> without_reordering(const Schedule& schedule, Memory memory) {
+  std::vector<Decision> decisions;
+  for (const Step& step : schedule.steps) {
+    if (step.kind == OpKind::drain) continue;
+    const bool of_memory = step.kind != OpKind::choose && step.kind != OpKind::poll;
+    const Action action = step.kind == OpKind::time ? kTimeAction : run_action(step.task);
+    decisions.push_back({action, of_memory ? 0 : step.choice});
+    if (memory == Memory::tso && (step.kind == OpKind::store || step.kind == OpKind::set_state || step.kind == OpKind::unlock))
+      decisions.push_back({drain_action(step.task), 0});
+  }
+  return decisions;
+}
+
+bool follow(OperationalMachine& machine, const Violation& violation, const std::vector<Decision>& decisions, Schedule& schedule) {
+  Guided guided(decisions);
+  guided.begin();
+  Schedule followed;
+  if (machine.record(guided, followed).end != End::violation || machine.violation().check != violation.check ||
+      machine.violation().text != violation.text)
+    return false;
+  schedule = std::move(followed);
+  return true;
+}
+
 }  // namespace
+
+bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, u64 executions,
+                   Schedule& schedule) {
+  if (follow(machine, violation, without_reordering(like, Memory::sc), schedule)) return true;
+  PctStrategy pct(1, 3);
+  for (; executions > 0 && pct.begin(); executions--) {
+    if (machine.run(pct).end != End::violation || machine.violation().check != violation.check ||
+        machine.violation().text != violation.text)
+      continue;
+    pct.again();
+    machine.record(pct, schedule);
+    return true;
+  }
+  return false;
+}
+
+bool follow_from_sc(OperationalMachine& machine, const Violation& violation, const Schedule& sc, Schedule& schedule) {
+  Schedule followed;
+  const Memory memory = machine.options().memory;
+  if (!follow(machine, violation, without_reordering(sc, memory), followed)) return false;
+  if (!(cost_of(followed, memory) < cost_of(schedule, memory))) return false;
+  schedule = std::move(followed);
+  return true;
+}
 
 Cost minimise(OperationalMachine& machine, const Violation& violation, Schedule& schedule, const MinimiseOptions& options) {
   return Minimiser(machine, violation, schedule, options.executions).run();

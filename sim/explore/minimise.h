@@ -7,7 +7,7 @@
 // at a smaller cost is kept (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, TSE 2002, over choices).
 // Searching: a depth-first search with a bound of 0, 1, 2, ... preemptions and reorderings together, up to what was reached; if
 // it gets through, its answer has the fewest there are. Both stop after a number of executions, so the result is a function of
-// the schedule alone.
+// the schedule alone; an execution of a thousand scheduling points counts as two.
 #pragma once
 
 #include "sim/explore/machine.h"
@@ -18,6 +18,13 @@ namespace uringsim::sim {
 struct MinimiseOptions {
   u64 executions = 40'000;  ///< at most so many in all
 };
+
+/// What breaks without any reordering is told without one: looks on `machine`, which is one with the memory model sc, for a
+/// schedule that ends in `violation`, first for one that goes as `like` goes, then by sampling. False if there is none.
+bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, u64 executions,
+                   Schedule& schedule);
+/// Replaces `schedule` by that of `sc`, a schedule under sc, if it ends in `violation` on `machine` too, and is simpler.
+bool follow_from_sc(OperationalMachine& machine, const Violation& violation, const Schedule& sc, Schedule& schedule);
 
 /// Replaces `schedule` by the simplest one found on `machine` that ends in `violation`. Returns its cost.
 Cost minimise(OperationalMachine& machine, const Violation& violation, Schedule& schedule, const MinimiseOptions& options = {});

@@ -19,11 +19,35 @@ constexpr u64 kStart = 0xcbf29ce484222325;
 
 std::string say(const Step& step) {
   const std::string who = step.task == kNobody ? "time" : fmt::format("task {}", step.task);
-  return fmt::format("{} {} in {}() on {:#x}", who, to_string(step.kind),
+  return fmt::format("{} {} in {}() on {}", who, to_string(step.kind),
                      step.scope != nullptr ? step.scope : function_name(step.site.function), step.object);
 }
 
 }  // namespace
+
+u64 ArenaNumbers::of(u64 offset) { return offset == 0 ? 0 : numbers_.try_emplace(offset, numbers_.size() + 1).first->second; }
+
+Step ArenaNumbers::numbered(Step step) {
+  switch (step.kind) {
+    case OpKind::spawn:
+    case OpKind::join:
+    case OpKind::set_state:
+    case OpKind::sleep:
+    case OpKind::wake:
+      break;  // their object is a task
+    default:
+      step.object = of(step.object);
+  }
+  return step;
+}
+
+Schedule numbered(const Schedule& schedule) {
+  ArenaNumbers numbers;
+  Schedule result;
+  result.steps.reserve(schedule.steps.size());
+  for (const Step& step : schedule.steps) result.steps.push_back(numbers.numbered(step));
+  return result;
+}
 
 u64 fingerprint(const Step& step) noexcept {
   u64 hash = mix(mix(kStart, step.task), static_cast<u64>(step.kind));
@@ -33,9 +57,11 @@ u64 fingerprint(const Step& step) noexcept {
 
 u64 trace_hash(const Schedule& schedule) noexcept {
   u64 hash = kStart;
+  ArenaNumbers numbers;
+  const auto value = [&](u64 told) { return is_pointer(told) ? kPointer | numbers.of(told - kPointer) : told; };
   for (const Step& step : schedule.steps) {
-    hash = mix(hash, fingerprint(step));
-    hash = mix(mix(mix(hash, step.choice), step.before), step.after);
+    hash = mix(hash, fingerprint(numbers.numbered(step)));
+    hash = mix(mix(mix(hash, step.choice), value(step.before)), value(step.after));
   }
   return hash;
 }
@@ -49,6 +75,7 @@ bool ReplayStrategy::begin() {
 
 void ReplayStrategy::again() {
   at_ = 0;
+  numbers_ = {};
   difference_.clear();
 }
 
@@ -77,8 +104,9 @@ u32 ReplayStrategy::value(u32 options, ValueKind) noexcept {
   return 0;
 }
 
-void ReplayStrategy::step(const Step& step) noexcept {
+void ReplayStrategy::step(const Step& taken) noexcept {
   if (!difference_.empty()) return;
+  const Step step = numbers_.numbered(taken);
   if (at_ >= schedule_.steps.size()) {
     difference_ = fmt::format("step {} is \"{}\", but the schedule has ended", at_ + 1, say(step));
   } else if (fingerprint(step) != fingerprint(schedule_.steps[at_])) {

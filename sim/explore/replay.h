@@ -3,8 +3,12 @@
 //
 // Each step that is taken is compared with the one written down: task, kind, function, barrier and object. The first difference
 // means that program or model have changed since; the execution is stopped and difference() says what differs.
+//
+// Where things lie in the arena is the business of the build: compilers differ in the sizes of objects. So words are known by
+// when they first came up: the first one that a schedule touches is word 1, and so on.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,14 +17,28 @@
 
 namespace uringsim::sim {
 
-/// What identifies a step across builds: task, kind, function, barrier, object. Lines may move.
+/// Numbers what lies in the arena, in order of coming up.
+class ArenaNumbers {
+ public:
+  /// The number of an arena offset; 0 is nothing.
+  u64 of(u64 offset);
+  /// `step` with its object's number.
+  Step numbered(Step step);
+
+ private:
+  std::map<u64, u64> numbers_;
+};
+/// The schedule with numbers for objects. That of a numbered schedule is itself.
+Schedule numbered(const Schedule& schedule);
+
+/// What identifies a numbered step across builds: task, kind, function, barrier, object. Lines may move.
 u64 fingerprint(const Step& step) noexcept;
 /// Hash of all that happened in a schedule: equal for equal runs, on any machine.
 u64 trace_hash(const Schedule& schedule) noexcept;
 
 class ReplayStrategy final : public Strategy {
  public:
-  explicit ReplayStrategy(const Schedule& schedule) : schedule_(schedule) {}
+  explicit ReplayStrategy(const Schedule& schedule) : schedule_(numbered(schedule)) {}
 
   bool begin() override;
   void again() override;
@@ -32,7 +50,8 @@ class ReplayStrategy final : public Strategy {
   [[nodiscard]] const std::string& difference() const noexcept { return difference_; }
 
  private:
-  const Schedule& schedule_;
+  Schedule schedule_;
+  ArenaNumbers numbers_;  // of the run under way
   size_t at_ = 0;
   bool begun_ = false;
   std::string difference_;

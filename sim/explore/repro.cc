@@ -26,7 +26,7 @@ std::string Repro::to_json() const {
   text.erase(text.size() - 2);  // "\n}": the steps follow, one a line
   text += ",\n  \"steps\": [";
   const char* separator = "\n    ";
-  for (const Step& step : schedule.steps) {
+  for (const Step& step : numbered(schedule).steps) {
     Json line;
     if (step.task != kNobody) line["task"] = step.task;
     line["op"] = to_string(step.kind);

@@ -20,7 +20,7 @@ class ReproError : public std::runtime_error {
 };
 
 struct Repro {
-  static constexpr int kFormat = 1;
+  static constexpr int kFormat = 2;
 
   std::string program;   ///< Program::name(), or the scenario's path
   std::string profile;   ///< kernel profile, empty for bare programs

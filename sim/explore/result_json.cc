@@ -37,6 +37,7 @@ std::string to_json(const ExploreResult& result, const ExploreOptions& options, 
   if (!result.unconfirmed.empty()) file["unconfirmed"] = result.unconfirmed;
   if (result.share >= 0) file["share"] = result.share;
   if (result.guarantee > 0) file["guarantee"] = result.guarantee;
+  file["search"] = search_identity(scenario, kernel, options);
   file["shard"] = options.shard;
   file["shards"] = options.shards;
   return file.dump(2);
@@ -49,15 +50,24 @@ Json result_of(const std::string& text) {
   const Json part = Json::parse(text, nullptr, false);
   if (part.is_discarded() || !part.is_object()) throw std::invalid_argument("is no result of explore --json");
   for (const char* key : {"scenario", "kernel", "memory", "strategy", "verdict", "exhaustive", "executions", "blocked", "cut",
-                          "seconds", "steps", "shard", "shards"})
+                          "seconds", "steps", "search", "shard", "shards"})
     if (!part.contains(key)) throw std::invalid_argument(fmt::format("/{}: is missing in a result of explore --json", key));
+  const auto number = [&](const char* key) {
+    if (!part.at(key).is_number_unsigned()) throw std::invalid_argument(fmt::format("/{}: a number from 0 on is expected", key));
+    return part.at(key).get<u64>();
+  };
+  for (const char* key : {"executions", "blocked", "cut"}) number(key);
+  if (number("shards") > 1'000'000 || number("shard") >= number("shards"))
+    throw std::invalid_argument("/shard: is none of those that /shards says");
   return part;
 }
 
 /// Adds one part to the sum of those before.
 void add(Json& all, const Json& part) {
-  for (const char* key : {"scenario", "kernel", "memory", "strategy", "shards"})
-    if (part.at(key) != all.at(key)) throw std::invalid_argument(fmt::format("/{}: the parts are of different searches", key));
+  for (const char* key : {"scenario", "kernel", "memory", "strategy", "shards", "search"})
+    if (part.at(key) != all.at(key))
+      throw std::invalid_argument(
+          fmt::format("/{}: the parts are of different searches: {} and {}", key, all.at(key).dump(), part.at(key).dump()));
   for (const char* key : {"executions", "blocked", "cut"}) all[key] = all[key].get<u64>() + part.at(key).get<u64>();
   all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
   all["exhaustive"] = all["exhaustive"].get<bool>() && part.at("exhaustive").get<bool>();
@@ -86,7 +96,12 @@ std::string merge_json(const std::vector<std::string>& results) {
       throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>() + 1));
   }
   const unsigned wanted = all.at("shards").get<unsigned>();
-  if (shards.size() != wanted) all["exhaustive"] = false;
+  if (shards.size() != wanted) {
+    all["exhaustive"] = false;
+    all["missing"] = Json::array();
+    for (unsigned shard = 0; shard < wanted; shard++)
+      if (!shards.contains(shard)) all["missing"].push_back(shard + 1);
+  }
   all["merged"] = shards.size();
   all.erase("shard");
   return all.dump(2);

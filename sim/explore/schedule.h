@@ -57,6 +57,10 @@ bool from_string(const char* name, OpKind& kind) noexcept;
 
 constexpr u32 kNobody = ~u32{0};
 
+/// A value that points into the arena is told as this and the arena offset.
+constexpr u64 kPointer = u64{0x4000} << 48;
+constexpr bool is_pointer(u64 value) noexcept { return value >> 48 == kPointer >> 48; }
+
 struct Step {
   u32 task = kNobody;  ///< its arch::Task::id; kNobody for time
   OpKind kind = OpKind::load;

@@ -125,6 +125,9 @@ class Teller {
     return name.empty() ? fmt::format("[{:#x}]", object) : name;
   }
   [[nodiscard]] std::string word(const Step& step) const { return word_at(step.object); }
+  [[nodiscard]] std::string value_of(u64 value) const {
+    return is_pointer(value) ? "&" + word_at(value - kPointer) : fmt::format("{}", value);
+  }
 
   static std::string column_of(u32 number, size_t column, const std::string& text) {
     const std::string indent(5 + column * kWidth, ' ');
@@ -145,7 +148,7 @@ class Teller {
   }
 
   std::string say_load(const Step& step, const Buffers& buffers) const {
-    std::string text = fmt::format("reads {} = {}", word(step), step.before);
+    std::string text = fmt::format("reads {} = {}", word(step), value_of(step.before));
     u64 value = 0;
     if (step.choice > 0) {
       text += fmt::format(" (old: {}'s store of {} exists, but nothing orders this read after it)",
@@ -169,7 +172,8 @@ class Teller {
     Buffers after = buffers;
     for (const Buffers::Pending& store : after.step(step, index)) {
       if (!lines_.shared(store.object) || lines_.immediate(store.step)) continue;
-      text += fmt::format("{}its store {} = {}", text.empty() ? " (" : ", ", word(schedule_.steps[store.step]), store.value);
+      text += fmt::format("{}its store {} = {}", text.empty() ? " (" : ", ", word(schedule_.steps[store.step]),
+                          value_of(store.value));
     }
     return text.empty() ? text : text + " reaches memory)";
   }
@@ -180,14 +184,14 @@ class Teller {
         return say_load(step, buffers);
       case OpKind::store: {
         const char* where = cast_.memory == Memory::tso && !lines_.immediate(index) ? ", into its store buffer" : "";
-        std::string text = fmt::format("writes {}: {} -> {}{}", word(step), step.before, step.after, where);
+        std::string text = fmt::format("writes {}: {} -> {}{}", word(step), value_of(step.before), value_of(step.after), where);
         if (step.choice > 0) text += " (in coherence order before a store that is already there)";
         return text;
       }
       case OpKind::rmw: {
         std::string text = step.before == step.after
-                               ? fmt::format("{} stays {}", word(step), step.before)
-                               : fmt::format("{}: {} -> {} atomically", word(step), step.before, step.after);
+                               ? fmt::format("{} stays {}", word(step), value_of(step.before))
+                               : fmt::format("{}: {} -> {} atomically", word(step), value_of(step.before), value_of(step.after));
         if (step.choice > 0) text += " (acting on an old value)";
         return text;
       }
@@ -234,7 +238,7 @@ class Teller {
       case OpKind::choose:
         return fmt::format("the world chooses {} of {} ({})", step.choice, step.options, step.site.function);
       case OpKind::drain:
-        return fmt::format("its store {} = {} reaches memory", word(step), step.after);
+        return fmt::format("its store {} = {} reaches memory", word(step), value_of(step.after));
       case OpKind::time:
         return fmt::format("time moves to {}", duration(step.after));
     }

@@ -2,6 +2,9 @@
 #include "sim/explore/story_lines.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "sim/world/application.h"
 
 namespace uringsim::sim {
 
@@ -69,6 +72,9 @@ Lines::Lines(const Schedule& schedule, Memory memory) : schedule_(schedule), tol
     find_told();
   }
   drop_second_looks();
+  tell_end();
+  for (size_t i = 0; i < schedule.steps.size(); i++)
+    if (told_[i]) bystanders_.erase(schedule.steps[i].task);
   follow_buffers(memory);
   tell_states();
   tell_barriers(memory);
@@ -91,14 +97,16 @@ void Lines::find_shared() {
   for (const Step& step : schedule_.steps) {
     if (step.kind == OpKind::lock || (step.kind == OpKind::try_lock && step.before == 0)) held[step.task].insert(step.object);
     if (step.kind == OpKind::unlock) held[step.task].erase(step.object);
-    if (!has_word(step.kind) || is_plain(step.kind) || is_lock(step.kind) || step.object >= schedule_.stacks) continue;
+    // What arrives from a buffer was counted when it was stored; a released lock, not at all.
+    if (!has_word(step.kind) || is_plain(step.kind) || is_lock(step.kind) || step.kind == OpKind::drain ||
+        step.object >= schedule_.stacks)
+      continue;
     Use& use = uses[step.object];
     if (use.task == kNobody) use.task = step.task;
     use.several |= use.task != step.task;
     use.changed |= step.kind != OpKind::load;
     use.loaded |= step.kind == OpKind::load;
     use.counted += step.kind == OpKind::rmw ? 1 : 0;
-    if (step.kind == OpKind::drain) continue;
     const std::set<u64>& now = held[step.task];
     if (!use.used) {
       use.locks = now;
@@ -132,10 +140,31 @@ void Lines::find_bystanders() {
   for (const u32 task : involved) bystanders_.erase(task);
 }
 
+/// What the execution stopped at, and who is in conflict with it, whoever else can notice it.
+void Lines::tell_end() {
+  const auto end = schedule_.steps.size();
+  if (end == 0) return;
+  const Step& last = schedule_.steps[end - 1];
+  if (!has_word(last.kind) || last.kind == OpKind::drain || is_lock(last.kind)) return;
+  told_[end - 1] = true;
+  const auto bytes = [](const Step& step) { return step.size != 0 ? step.size : step.before; };
+  const auto writes = [](const Step& step) { return step.kind != OpKind::load && step.kind != OpKind::plain_read; };
+  for (size_t i = end - 1; i-- > 0;) {
+    const Step& other = schedule_.steps[i];
+    if (other.task == last.task || !has_word(other.kind) || (!is_plain(other.kind) && !is_plain(last.kind)) ||
+        (!writes(other) && !writes(last)) || other.object >= last.object + bytes(last) ||
+        last.object >= other.object + bytes(other))
+      continue;
+    told_[i] = true;
+    return;
+  }
+}
+
 void Lines::find_told() {
   for (size_t i = 0; i < schedule_.steps.size(); i++) {
     const Step& step = schedule_.steps[i];
     if (step.task != kNobody && bystanders_.contains(step.task)) continue;
+    if (step.scope != nullptr && std::string_view(step.scope) == kStays) continue;
     switch (step.kind) {
       case OpKind::plain_read:
       case OpKind::plain_write:

@@ -3,11 +3,14 @@
 //
 // Told is what other tasks can notice: operations on words that several tasks touch and one of them changes, sleeping and waking,
 // time, and barriers that stand between two such operations of their task (none under sc, where they order nothing). Not told:
+//   a task's rest    once it has done its steps
 //   words on stacks  they are entries of wait queues
 //   locks            unless somebody still holds the lock at the end. What a critical section changes is told
 //   task states      unless the task then sleeps, or somebody tries to wake it
 //   a second look    of a task at a word that it has looked at or changed, if all look at it under the same lock
 //   a buffered store that reaches memory before anybody does anything else: it is told as a plain store
+//
+// Told in any case: the access that an execution stops at, and the one of another task that it is in conflict with.
 //
 // A line holds consecutive told operations of one task of which at most one changes what others see without taking a lock first.
 #pragma once
@@ -71,6 +74,7 @@ class Lines {
   void find_shared();
   void find_bystanders();
   void find_told();
+  void tell_end();
   void follow_buffers(Memory memory);
   void drop_second_looks();
   void tell_states();

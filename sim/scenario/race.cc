@@ -35,11 +35,11 @@ const SearchExpectation* expected_violation(const ScenarioProgram& program, Memo
   return nullptr;
 }
 
-ExploreResult search(const std::string& file, const std::vector<std::string>& sets, Memory memory, u64 executions,
-                     const RaceOptions& options) {
+ExploreResult search(const std::string& file, const std::vector<std::string>& sets, Memory memory, Search strategy,
+                     u64 executions, const RaceOptions& options) {
   ScenarioProgram program(load_scenario(file, sets));
   ExploreOptions explored;
-  explored.strategy = options.strategy;
+  explored.strategy = strategy;
   explored.memory = memory;
   explored.executions = executions;
   explored.seed = options.seed;
@@ -85,7 +85,7 @@ RaceReport hunt(const std::string& file, const RaceOptions& options) {
   else
     throw InputError(fmt::format("{}: /expect: is no race: no search is expected to find a violation", file));
 
-  const ExploreResult found = search(file, {}, report.memory, options.executions, options);
+  const ExploreResult found = search(file, {}, report.memory, options.strategy, options.executions, options);
   report.error = found.error;
   report.found = found.found;
   report.found_at = found.found_at;
@@ -94,11 +94,16 @@ RaceReport hunt(const std::string& file, const RaceOptions& options) {
   if (!report.found) return report;
 
   const u64 clean = std::max(options.clean_times * report.found_at, options.clean_at_least);
-  const ExploreResult twin = search(file, without_its_bugs(scenario), report.memory, clean, options);
+  const std::vector<std::string> sets = without_its_bugs(scenario);
+  ExploreResult twin;
+  if (options.exhaust != 0) twin = search(file, sets, report.memory, Search::dpor, options.exhaust, options);
+  if (!twin.found && !twin.exhaustive && twin.unconfirmed.empty())
+    twin = search(file, sets, report.memory, options.strategy, clean, options);
   report.error = twin.error;
   report.clean_executions = twin.executions;
   report.clean_exhaustive = twin.exhaustive;
   if (twin.found) report.false_alarm = fmt::format("{}: {}", twin.violation.check, twin.violation.text);
+  if (!twin.unconfirmed.empty()) report.false_alarm = "unconfirmed: " + twin.unconfirmed;
 
   for (unsigned i = 0; i < options.plain_runs; ++i) {
     RunOptions run;

@@ -21,7 +21,8 @@ struct RaceOptions {
   Search strategy = Search::pct;
   u64 executions = 200'000;    ///< at most, to find it
   u64 clean_times = 10;        ///< the twin gets so many times the executions that found it,
-  u64 clean_at_least = 1'000;  ///< but no fewer than these
+  u64 clean_at_least = 1'000;  ///< but no fewer than these,
+  u64 exhaust = 25'000;        ///< unless dpor covers them all, in so many executions at most
   unsigned plain_runs = 0;     ///< timed runs with the bug in, one a seed
   u64 seed = 1;
   std::function<bool()> go_on;  ///< false stops the search

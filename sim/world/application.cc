@@ -16,6 +16,7 @@ static_assert(uapi::System<Application>);
 
 void stay() noexcept {
   application_task().finished = true;
+  const arch::Scope scope(kStays);
   for (;;) {
     kernel::__set_current_state(kernel::TASK_UNINTERRUPTIBLE);
     kernel::schedule();

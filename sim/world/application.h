@@ -29,6 +29,8 @@ inline ApplicationTask& application_task() noexcept { return *static_cast<Applic
 /// The program has done what it is about and stays as it is, ring and all: how a program to be explored ends, so that teardown is
 /// a program of its own. Does not return.
 [[noreturn]] void stay() noexcept;
+/// The scope (arch::Scope) of a task that stays: nobody has to tell of it, or to wonder that it sleeps.
+inline constexpr char kStays[] = "stay";
 
 class Application {
  public:

@@ -136,6 +136,11 @@ TEST_F(ExploreCli, ShardsMergeToTheVerdictAndTheCountOfOneSearch) {
   EXPECT_EQ(sum["blocked"], whole["blocked"]);
   const Result part = sh("$U explore --merge 1.json 3.json");
   EXPECT_EQ(part.code, 4) << part.out;
+  EXPECT_NE(part.out.find("missing: 2"), std::string::npos) << part.out;
+  EXPECT_EQ(sh("$U explore $RACES/handshake-both.json --set N=1 --json --shard 2/3 >f.json").code, 0);
+  const Result foreign = sh("$U explore --merge 1.json f.json 3.json");  // of another search, though it has the same name
+  EXPECT_EQ(foreign.code, 2) << foreign.out;
+  EXPECT_NE(foreign.out.find("/search"), std::string::npos) << foreign.out;
   EXPECT_EQ(sh("$U explore --merge 1.json 1.json").code, 2);
   EXPECT_EQ(sh("echo '{}' >x.json; $U explore --merge 1.json x.json").code, 2);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // uringsim explore: searches the schedules of scenarios, and tells what breaks as a story.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -240,6 +241,8 @@ class Explore : public Command {
                            : fmt::format("{}: {}, {} executions in {} parts{}", sum["scenario"].get<std::string>(),
                                          sum["verdict"].get<std::string>(), sum["executions"].get<u64>(), parts.size(),
                                          sum["exhaustive"].get<bool>() ? ", exhaustive" : ", not exhaustive"));
+      if (!json_ && sum.contains("missing"))
+        terminal.print(fmt::format("shards that are missing: {}", fmt::join(sum["missing"].get<std::vector<unsigned>>(), ", ")));
     } catch (const std::exception& error) {
       throw sim::InputError(fmt::format("explore: --merge: {}", error.what()));
     }
@@ -289,7 +292,8 @@ class Explore : public Command {
           result.exhaustive ? terminal.styled("good", "clean, every execution covered") : "nothing found, not exhaustive",
           result.executions, result.blocked, result.seconds));
       if (result.share >= 1 && options.preemptions != ~u32{0})
-        terminal.print(fmt::format("every execution with at most {} preemptions was run", options.preemptions));
+        terminal.print(fmt::format("every execution with at most {} preemption{} was run", options.preemptions,
+                                   options.preemptions == 1 ? "" : "s"));
       else if (result.share >= 0)
         terminal.print(fmt::format("about {} of the tree", percent(result.share)));
       if (!result.unconfirmed.empty())

@@ -26,6 +26,9 @@ class Races : public Command {
     app.add_option("--in", directory_, "directory to look in")->capture_default_str();
     app.add_option("--strategy", strategy_, "pct, random, dfs or dpor")->capture_default_str();
     app.add_option("--budget", options_.executions, "executions at most, to find one")->capture_default_str();
+    app.add_option("--exhaust", options_.exhaust,
+                   "executions that dpor may take to cover the program without its bug; 0: samples only")
+        ->capture_default_str();
     app.add_option("--seed", options_.seed, "of pct and random")->capture_default_str();
     app.add_option("--runs", options_.plain_runs, "timed runs with the bug in, one a seed: how many of them notice")
         ->capture_default_str();

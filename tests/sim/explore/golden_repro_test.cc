@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A finding is the same in every build, minimised as it is: what happens in its schedule has the same trace hash. The hashes are
-// in tests/golden, written by one build and read by all (GCC and Clang, optimised or not, with sanitizers or without).
+// A finding is the same in every build: what happens in its schedule has the same trace hash. The hashes are in tests/golden,
+// written by one build and read by all (GCC and Clang, optimised or not, with sanitizers or without).
 //
-// A change of the explorer that changes them on purpose: delete the file's lines, run this test, and take what it prints.
+// A change of explorer or model that changes them on purpose: run this test with URINGSIM_UPDATE_GOLDEN=1, and look at the diff.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -42,12 +43,16 @@ std::string found_by_this_build() {
   return text;
 }
 
-TEST(GoldenRepro, FindingsAreTheSameInEveryBuild) {
-  std::ifstream file(URINGSIM_SOURCE_DIR "/tests/golden/repro_hashes.txt");
+void expect_golden(const std::string& name, const std::string& text) {
+  const std::string path = URINGSIM_SOURCE_DIR "/tests/golden/" + name;
+  if (std::getenv("URINGSIM_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
+  std::ifstream file(path);
   std::ostringstream golden;
   golden << file.rdbuf();
-  EXPECT_EQ(found_by_this_build(), golden.str());
+  EXPECT_EQ(text, golden.str());
 }
+
+TEST(GoldenRepro, FindingsAreTheSameInEveryBuild) { expect_golden("repro_hashes.txt", found_by_this_build()); }
 
 }  // namespace
 }  // namespace uringsim
