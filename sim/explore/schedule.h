@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/fiber/source_path.h"
 #include "kernel_model/arch/site.h"
 #include "kernel_model/arch/types.h"
+#include "sim/fiber/source_path.h"
 
 namespace uringsim::sim {
 

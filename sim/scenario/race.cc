@@ -97,13 +97,12 @@ RaceReport hunt(const std::string& file, const RaceOptions& options) {
   const std::vector<std::string> sets = without_its_bugs(scenario);
   ExploreResult twin;
   if (options.exhaust != 0) twin = search(file, sets, report.memory, Search::dpor, options.exhaust, options);
-  if (!twin.found && !twin.exhaustive && twin.unconfirmed.empty())
-    twin = search(file, sets, report.memory, options.strategy, clean, options);
+  report.unconfirmed = twin.unconfirmed;
+  if (!twin.found && !twin.exhaustive) twin = search(file, sets, report.memory, options.strategy, clean, options);
   report.error = twin.error;
   report.clean_executions = twin.executions;
   report.clean_exhaustive = twin.exhaustive;
   if (twin.found) report.false_alarm = fmt::format("{}: {}", twin.violation.check, twin.violation.text);
-  if (!twin.unconfirmed.empty()) report.false_alarm = "unconfirmed: " + twin.unconfirmed;
 
   for (unsigned i = 0; i < options.plain_runs; ++i) {
     RunOptions run;

@@ -42,6 +42,7 @@ struct RaceReport {
   u64 clean_executions = 0;
   bool clean_exhaustive = false;
   std::string false_alarm;  ///< story of what the twin's search found
+  std::string unconfirmed;  ///< what dpor stopped at in the twin without a schedule that shows it; the twin was sampled instead
   unsigned plain_runs = 0, plain_passes = 0;
   std::string error;  ///< cannot be explored
 

@@ -77,6 +77,7 @@ class Races : public Command {
     if (report.plain_runs != 0) text += fmt::format(" {} of {}", report.plain_passes, report.plain_runs);
     if (!report.error.empty()) text += "  " + terminal.styled("bad", report.error);
     if (!report.false_alarm.empty()) text += "  " + terminal.styled("bad", report.false_alarm);
+    if (!report.unconfirmed.empty()) text += "  dpor stopped at what no schedule shows: " + report.unconfirmed;
     if (report.error.empty() && !report.found) text += "  " + terminal.styled("bad", "not found");
     return text;
   }
@@ -96,6 +97,7 @@ class Races : public Command {
             {"clean_executions", report.clean_executions},
             {"clean_exhaustive", report.clean_exhaustive},
             {"false_alarm", report.false_alarm},
+            {"unconfirmed", report.unconfirmed},
             {"runs", report.plain_runs},
             {"runs_passed", report.plain_passes},
             {"good", report.good()}};

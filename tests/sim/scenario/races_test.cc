@@ -89,7 +89,7 @@ class EveryRace : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryRace, IsFoundWithTheBugAndNotWithoutIt) {
   sim::RaceOptions options;
-  options.exhaust = 4'000;
+  options.exhaust = 1'000;
   const sim::RaceReport report = sim::hunt(GetParam(), options);
   EXPECT_EQ(report.error, "");
   EXPECT_TRUE(report.found);
