@@ -72,7 +72,7 @@ struct TimedOptions {
   bool skip_passes = true;             ///< the short cut through idle polling
   u64 idle_limit = ~u64{0};            ///< ns of polling without any effect, and with nothing due, that are a livelock
   SchedObserver* observer = nullptr;
-  LockWatch* locks = nullptr;  ///< hears of locks that tasks and interrupts take
+  LockWatch* locks = nullptr;                             ///< hears of locks that tasks and interrupts take
   const volatile std::sig_atomic_t* stop_flag = nullptr;  ///< ends a run when it becomes non-zero
 };
 

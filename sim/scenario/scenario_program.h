@@ -11,10 +11,10 @@
 //
 // Checked in every execution, unless the scenario's `allow` takes it back: no CQE carries an error (`no-cqe-error`), and when
 // nothing can happen any more no task is left in its steps (`no-hang`; `no-deadlock` where tasks wait for each other in a
-// circle, `no-livelock` where it polls), and no SQE lies unseen beside a sleeping SQ thread (`no-lost-wakeup`). Of `expect`, numbers of CQEs taken from a ring
-// and variables are looked at, too; what speaks of times or figures of a run is not. Every checker of sim/check watches, those
-// that have to be asked for only where `expect` names them. The machine itself finds data races, uses
-// after free, and sleeping or unbalanced locks.
+// circle, `no-livelock` where it polls), and no SQE lies unseen beside a sleeping SQ thread (`no-lost-wakeup`). Of `expect`,
+// numbers of CQEs taken from a ring and variables are looked at, too; what speaks of times or figures of a run is not. Every
+// checker of sim/check watches, those that have to be asked for only where `expect` names them. The machine itself finds data
+// races, uses after free, and sleeping or unbalanced locks.
 #pragma once
 
 #include <memory>

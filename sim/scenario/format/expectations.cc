@@ -139,7 +139,9 @@ const Table<SearchExpectation>& table_of<SearchExpectation>() {
   static const Table<SearchExpectation> table{
       "search_expectation",
       "What a search of all schedules finds.",
-      {field<&SearchExpectation::verdict>("explore", "Nothing (clean), or a violation: a single run may then meet it or not, and passes either way.", Need::required),
+      {field<&SearchExpectation::verdict>(
+           "explore", "Nothing (clean), or a violation: a single run may then meet it or not, and passes either way.",
+           Need::required),
        field<&SearchExpectation::check>("check", "The invariant that is violated."),
        field<&SearchExpectation::memory>("memory", "Under these memory models (all).", Need::optional, {1, 3})}};
   return table;
