@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include "sim/explore/replay.h"
 #include "sim/explore/story_lines.h"
 #include "sim/explore/tasks.h"
 
@@ -122,7 +123,7 @@ class Teller {
   }
   [[nodiscard]] std::string word_at(u64 object) const {
     std::string name = cast_.word ? cast_.word(object) : std::string();
-    return name.empty() ? fmt::format("[{:#x}]", object) : name;
+    return name.empty() ? fmt::format("[word {}]", nameless_.of(object)) : name;  // where it lies is the build's business
   }
   [[nodiscard]] std::string word(const Step& step) const { return word_at(step.object); }
   [[nodiscard]] std::string value_of(u64 value) const {
@@ -247,6 +248,7 @@ class Teller {
 
   const Schedule& schedule_;
   const Cast& cast_;
+  mutable ArenaNumbers nameless_;  // words that have no name, in order of coming up
   const Lines lines_;
   std::vector<u32> columns_;
 };

@@ -12,6 +12,9 @@
 
 #include "sim/explore/explore.h"
 #include "sim/explore/programs/handshake.h"
+#include "sim/scenario/load.h"
+#include "sim/scenario/race.h"
+#include "sim/scenario/scenario_program.h"
 
 namespace uringsim {
 namespace {
@@ -43,6 +46,38 @@ std::string found_by_this_build() {
   return text;
 }
 
+/// One line for every race over the whole kernel model and strategy, told as it was found; each replays to the same bytes.
+std::string found_in_the_kernel() {
+  std::string text;
+  for (const std::string& file : sim::races_in(URINGSIM_SOURCE_DIR "/scenarios/races")) {
+    sim::ScenarioProgram program(sim::load_scenario(file));
+    Memory memory = Memory::sc;
+    for (const Memory one : {Memory::weak, Memory::tso, Memory::sc}) {
+      const sim::SearchExpectation* const expected = program.expected(one);
+      if (expected != nullptr && expected->verdict == sim::Verdict::violation) memory = one;
+    }
+    for (const Search strategy : {Search::pct, Search::dpor}) {
+      ExploreOptions search;
+      search.strategy = strategy;
+      search.memory = memory;
+      search.executions = strategy == Search::dpor ? 800 : 5'000;
+      search.minimise = false;
+      search.profile = program.kernel();
+      search.scenario = program.scenario().text;
+      const ExploreResult result = explore(program, search);
+      EXPECT_TRUE(result.found || strategy == Search::dpor) << program.name();
+      EXPECT_EQ(result.unconfirmed, "") << program.name();
+      if (!result.found) continue;  // a large program
+      const sim::Repro repro = sim::Repro::from_json(result.repro.to_json());
+      const ReplayResult again = replay(*sim::program_of(repro), repro);
+      EXPECT_EQ(again.difference, "") << program.name();
+      EXPECT_EQ(again.hash, result.repro.hash);
+      text += fmt::format("{} {} {} {:016x}\n", program.name(), sim::to_string(memory), to_string(strategy), result.repro.hash);
+    }
+  }
+  return text;
+}
+
 void expect_golden(const std::string& name, const std::string& text) {
   const std::string path = URINGSIM_SOURCE_DIR "/tests/golden/" + name;
   if (std::getenv("URINGSIM_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
@@ -53,6 +88,8 @@ void expect_golden(const std::string& name, const std::string& text) {
 }
 
 TEST(GoldenRepro, FindingsAreTheSameInEveryBuild) { expect_golden("repro_hashes.txt", found_by_this_build()); }
+
+TEST(GoldenRepro, FindingsInTheKernelAreTheSameInEveryBuild) { expect_golden("kernel_repro_hashes.txt", found_in_the_kernel()); }
 
 }  // namespace
 }  // namespace uringsim
