@@ -37,7 +37,7 @@ std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& ot
                        source_path(access.site.file), access.site.line);
   };
   std::string word = program_->word_name(cell.at);
-  if (word.empty()) word = fmt::format("arena+{:#x}", arena_.offset(cell.at));
+  if (word.empty()) word = "memory without a name";
   return fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, say(other, other_writes),
                      say(mine, write));
 }

@@ -153,9 +153,9 @@ class Teller {
     u64 value = 0;
     if (step.choice > 0) {
       text += fmt::format(" (old: {}'s store of {} exists, but nothing orders this read after it)",
-                          step.missed_task == kNobody ? "the last" : name(step.missed_task), step.missed_value);
+                          step.missed_task == kNobody ? "the last" : name(step.missed_task), value_of(step.missed_value));
     } else if (const u32 other = buffers.withheld(step, value); other != kNobody) {
-      text += fmt::format(" (old: {}'s store of {} is still in its store buffer)", name(other), value);
+      text += fmt::format(" (old: {}'s store of {} is still in its store buffer)", name(other), value_of(value));
     }
     const auto* const pending = buffers.of(step.task);
     if (pending == nullptr) return text;

@@ -235,7 +235,7 @@ void Search<W>::tell() {
     };
     const PlainRange where = range_of(race_.second);
     std::string word = program_.word_name(static_cast<unsigned char*>(arena_.base()) + where.offset);
-    if (word.empty()) word = fmt::format("arena+{:#x}", where.offset);
+    if (word.empty()) word = "memory without a name";
     if (result_.violation.check == "use-after-free")
       result_.violation.text = fmt::format("{} is given back by {} while it is still in use: {}", word,
                                            tasks_[graph_->event[race_.second].thread]->task->name, side(race_.first));
