@@ -2,8 +2,8 @@
 // Names: from a path to an inode, and changing directories. Models fs/namei.c over one tree of inodes.
 //
 // Directories hold their entries themselves; there is no cache of names in between. vfs_state::rename_lock covers every
-// directory's entries. A mounted file system is a directory
-// whose inode belongs to another super_block: names do not link or move across, and the place stays taken.
+// directory's entries. A mounted file system is a directory whose inode belongs to another super_block: names do not link or
+// move across, and the place stays taken.
 // Divergences: no symbolic links, nothing is mounted over a directory that was there before, no extended attributes, no quotas.
 #pragma once
 

@@ -45,8 +45,8 @@ void io_async_list_note_v5_4(int rw, io_kiocb* req, u64 len) noexcept {
 void io_async_list_note_v5_1(int rw, io_kiocb* req, u64 len) noexcept {
   async_list* const list = &req->ctx->pending_async[rw];
   file* const filp = req->rw.ki_filp;
-  s64 io_end =
-      static_cast<s64>(static_cast<u64>(req->rw.ki_pos) + len);  // wraps for positions at the end of what a file can have
+  // Wraps for positions at the end of what a file can have.
+  s64 io_end = static_cast<s64>(static_cast<u64>(req->rw.ki_pos) + len);
   if (filp == list->file_ && req->rw.ki_pos == list->io_start) {
     const u64 pages = len >> PAGE_SHIFT;
     if (list->io_len + pages <= readahead_pages(filp) * 8) {

@@ -38,7 +38,7 @@ namespace uringsim::kernel {
     "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
   X(timeout_fn_walks_removed_entry, "timeout-fn-walks-removed-entry",                                                            \
     "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4",           \
-    "11365043e527 (5.5-rc1, \"add support for canceling timeout requests\")")                                                    \
+    "5.5-rc1, \"add support for canceling timeout requests\"")                                                    \
   X(timeout_seq_skipped_by_batch, "timeout-seq-skipped-by-batch",                                                                \
     "a timeout compares the completions with its number for equality, and a dropped SQE counts like one and is not looked at",   \
     "5.4 to 5.10", "f010505b78a4")                                                                                               \

@@ -5,8 +5,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <memory>
+#include <string>
+
 #include "kernel_model/core/workqueue.h"
 #include "kernel_model/fs/vfs_state.h"
+#include "sim/explore/world_program.h"
 #include "sim/scenario/barrier_programs_support.h"
 
 namespace uringsim::sim {
@@ -17,7 +21,6 @@ using barrier::call;
 using barrier::in_user_memory;
 using barrier::must;
 using barrier::Shared;
-using barrier::two_threads;
 using barrier::user_memory;
 
 // ---- files ------------------------------------------------------------------------------------------------------------------
@@ -152,29 +155,42 @@ void write_eventfd(Shared& shared) {
   must(call([&]() noexcept { return kernel::sys_write(static_cast<unsigned>(shared.fd[1]), shared.at[2], 8); }) == 8, "write");
 }
 
+void ask_for_unbound(Shared&) { must(kernel::system_unbound_wq() != nullptr, "no memory"); }
+
 constexpr BarrierProgram kPrograms[] = {
-    {"programs/inode-lock", "two threads write a file in memory: one waits for the lock of the inode",
-     [](const BarrierProgram& of) { return two_threads(of, make_memfd, write_there<0>, write_there<16>); }},
-    {"programs/page-cache", "one thread writes a page that another reads",
-     [](const BarrierProgram& of) { return two_threads(of, make_file_with_a_page, write_there<0>, read_there); }},
-    {"programs/nanosleep", "a task sleeps until a timer fires",
-     [](const BarrierProgram& of) { return two_threads(of, nothing, sleep_awhile, nullptr); }},
-    {"programs/timerfd-read", "a task sets a timer and reads it",
-     [](const BarrierProgram& of) { return two_threads(of, make_timerfd, wait_for_timer, nullptr); }},
+    {"programs/inode-lock", "two threads write a file in memory: one waits for the lock of the inode", make_memfd, write_there<0>,
+     write_there<16>},
+    {"programs/page-cache", "one thread writes a page that another reads", make_file_with_a_page, write_there<0>, read_there},
+    {"programs/nanosleep", "a task sleeps until a timer fires", nothing, sleep_awhile, nullptr},
+    {"programs/timerfd-read", "a task sets a timer and reads it", make_timerfd, wait_for_timer, nullptr},
     {"programs/system-wq", "two threads are the first to ask for a workqueue of the system's, and one queues work",
-     [](const BarrierProgram& of) {
-       return two_threads(of, make_work_only, queue_on_unbound,
-                          [](Shared&) { must(kernel::system_unbound_wq() != nullptr, "no memory"); });
-     }},
-    {"programs/cancel-work", "two threads cancel one work item",
-     [](const BarrierProgram& of) { return two_threads(of, make_work, cancel, cancel); }},
-    {"programs/cancel-queued-work", "one thread queues a work item and cancels it, as another does",
-     [](const BarrierProgram& of) { return two_threads(of, make_work, queue_and_cancel, cancel); }},
-    {"programs/epoll-wait", "one thread waits with epoll for an eventfd that another writes",
-     [](const BarrierProgram& of) { return two_threads(of, watch_eventfd, wait_for_event, write_eventfd); }},
-    {"programs/epoll-modify", "one thread begins to watch a socket for data while another sends some",
-     [](const BarrierProgram& of) { return two_threads(of, watch_socket_for_nothing, change_and_wait, write_socket); }},
+     make_work_only, queue_on_unbound, ask_for_unbound},
+    {"programs/cancel-work", "two threads cancel one work item", make_work, cancel, cancel},
+    {"programs/cancel-queued-work", "one thread queues a work item and cancels it, as another does", make_work, queue_and_cancel,
+     cancel},
+    {"programs/epoll-wait", "one thread waits with epoll for an eventfd that another writes", watch_eventfd, wait_for_event,
+     write_eventfd},
+    {"programs/epoll-modify", "one thread begins to watch a socket for data while another sends some", watch_socket_for_nothing,
+     change_and_wait, write_socket},
 };
+
+std::unique_ptr<Program> make(const BarrierProgram& of) {
+  return std::make_unique<WorldProgram>(std::string(of.name), WorldOptions{}, [of](World& world) {
+    const auto shared = std::make_shared<Shared>();
+    kernel::task_struct* const leader = world.add_process({.name = "app"}, [shared, of] {
+      of.set_up(*shared);
+      arch::machine().ready();
+      of.first(*shared);
+      stay();
+    });
+    if (of.second == nullptr) return;
+    world.add_thread(leader, {.name = "other"}, [shared, of] {
+      arch::machine().ready();
+      of.second(*shared);
+      stay();
+    });
+  });
+}
 
 }  // namespace
 
@@ -183,7 +199,7 @@ std::span<const BarrierProgram> barrier_programs() noexcept { return kPrograms; 
 std::unique_ptr<Program> make_barrier_program(std::string_view name) {
   for (const std::span<const BarrierProgram> some : {barrier_programs(), barrier_programs_of_sockets()})
     for (const BarrierProgram& program : some)
-      if (program.name == name) return program.make(program);
+      if (program.name == name) return make(program);
   return nullptr;
 }
 

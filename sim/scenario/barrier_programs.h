@@ -11,10 +11,19 @@
 
 namespace uringsim::sim {
 
+namespace barrier {
+struct Shared;
+/// What one thread does.
+using Step = void (*)(Shared&);
+}  // namespace barrier
+
+/// A process whose first thread sets up, which is not explored; then each thread runs its part and stays as it is.
 struct BarrierProgram {
   std::string_view name;  ///< "programs/..."
   std::string_view about;
-  std::unique_ptr<Program> (*make)(const BarrierProgram&);
+  barrier::Step set_up;
+  barrier::Step first;
+  barrier::Step second;  ///< null: there is no second thread
 };
 
 [[nodiscard]] std::span<const BarrierProgram> barrier_programs() noexcept;

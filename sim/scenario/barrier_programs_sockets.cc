@@ -17,7 +17,6 @@ using barrier::call;
 using barrier::in_user_memory;
 using barrier::must;
 using barrier::Shared;
-using barrier::two_threads;
 using barrier::user_memory;
 
 /// An abstract name of one letter, as bind() and connect() take it.
@@ -157,24 +156,24 @@ void full_buffer(Shared& shared) {
 void take_all(Shared& shared) { must(receive(shared.fd[1], shared.at[1], 4 * kPiece) > 0, "recv"); }
 
 constexpr BarrierProgram kSocketPrograms[] = {
-    {"programs/unix-bind", "one thread gives a name to a socket whose message another receives",
-     [](const BarrierProgram& of) { return two_threads(of, message_without_a_name, name_the_sender, receive_with_name); }},
-    {"programs/unix-accept", "one thread gives a name to a socket whose connection another accepts",
-     [](const BarrierProgram& of) { return two_threads(of, connection_that_waits, name_the_sender, accept_with_name); }},
-    {"programs/unix-connect", "one thread connects a stream socket that another sends on",
-     [](const BarrierProgram& of) { return two_threads(of, listen_and_connect, connect_stream, send_if_connected); }},
+    {"programs/unix-bind", "one thread gives a name to a socket whose message another receives", message_without_a_name,
+     name_the_sender, receive_with_name},
+    {"programs/unix-accept", "one thread gives a name to a socket whose connection another accepts", connection_that_waits,
+     name_the_sender, accept_with_name},
+    {"programs/unix-connect", "one thread connects a stream socket that another sends on", listen_and_connect, connect_stream,
+     send_if_connected},
     {"programs/unix-reconnect", "one thread polls for room in a peer's queue, another connects the socket to one that has room",
-     [](const BarrierProgram& of) { return two_threads(of, full_queue, poll_for_room, connect_elsewhere); }},
+     full_queue, poll_for_room, connect_elsewhere},
     {"programs/unix-room-poll", "one thread polls for room in a peer's queue, another takes a message from there",
-     [](const BarrierProgram& of) { return two_threads(of, full_queue_known, poll_for_room, take_one); }},
-    {"programs/unix-room-first-poll", "the same, and the poller has never asked for room before",
-     [](const BarrierProgram& of) { return two_threads(of, full_queue, poll_for_room, take_one); }},
+     full_queue_known, poll_for_room, take_one},
+    {"programs/unix-room-first-poll", "the same, and the poller has never asked for room before", full_queue, poll_for_room,
+     take_one},
     {"programs/unix-room-send", "one thread waits for room in a peer's queue to send, another takes a message from there",
-     [](const BarrierProgram& of) { return two_threads(of, full_queue, send_one, take_one); }},
-    {"programs/unix-dead-peer", "one thread polls a socket, another finds out that its peer is gone",
-     [](const BarrierProgram& of) { return two_threads(of, dead_peer, poll_for_room, send_to_nobody); }},
-    {"programs/unix-full-buffer", "one thread waits for room in its own buffer, another receives what fills it",
-     [](const BarrierProgram& of) { return two_threads(of, full_buffer, send_one, take_all); }},
+     full_queue, send_one, take_one},
+    {"programs/unix-dead-peer", "one thread polls a socket, another finds out that its peer is gone", dead_peer, poll_for_room,
+     send_to_nobody},
+    {"programs/unix-full-buffer", "one thread waits for room in its own buffer, another receives what fills it", full_buffer,
+     send_one, take_all},
 };
 
 }  // namespace

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the programs of barrier_programs.h are written in: a process of two threads that make system calls by name.
+// What the programs of barrier_programs.h are written in: steps that make system calls by name.
 #pragma once
-
-#include <functional>
-#include <memory>
-#include <utility>
 
 #include "kernel_model/core/syscall.h"
 #include "kernel_model/fs/syscalls.h"
-#include "sim/explore/world_program.h"
 #include "sim/scenario/barrier_programs.h"
+#include "sim/world/application.h"
 
 namespace uringsim::sim::barrier {
 
@@ -41,27 +37,6 @@ inline u64 user_memory(u64 bytes) noexcept {
   const s64 at = Application().allocate(bytes);
   must(at > 0, "no memory");
   return static_cast<u64>(at);
-}
-
-using Step = void (*)(Shared&);
-
-/// A process whose first thread runs `set_up`, of which nothing is explored; then each runs its part and stays as it is.
-inline std::unique_ptr<Program> two_threads(const BarrierProgram& of, Step set_up, Step first, Step second) {
-  return std::make_unique<WorldProgram>(std::string(of.name), WorldOptions{}, [set_up, first, second](World& world) {
-    const auto shared = std::make_shared<Shared>();
-    kernel::task_struct* const leader = world.add_process({.name = "app"}, [shared, set_up, first] {
-      set_up(*shared);
-      arch::machine().ready();
-      first(*shared);
-      stay();
-    });
-    if (second == nullptr) return;
-    world.add_thread(leader, {.name = "other"}, [shared, second] {
-      arch::machine().ready();
-      second(*shared);
-      stay();
-    });
-  });
 }
 
 }  // namespace uringsim::sim::barrier

@@ -138,22 +138,32 @@ struct MemberTraits<Type_ Owner_::*> {
   using Owner = Owner_;
   using Type = Type_;
 };
+template <class T>
+T& itself(T& whole) noexcept {
+  return whole;
+}
 }  // namespace detail
+
+/// A line of T's table about a field of the part of T that `Part` gives.
+template <class T, auto Member, auto Part>
+Field<T> field_of(std::string_view name, std::string_view about, Need need, Limits limits) {
+  using Type = typename detail::MemberTraits<decltype(Member)>::Type;
+  return {name,
+          about,
+          need,
+          limits,
+          [](Decoder& decoder, const Json& at, T& out, const Limits& bounds) {
+            Codec<Type>::decode(decoder, at, Part(out).*Member, bounds);
+          },
+          [](SchemaBuilder& schema, const Limits& bounds) { return Codec<Type>::schema(schema, bounds); }};
+}
 
 /// One line of a table.
 template <auto Member>
 Field<typename detail::MemberTraits<decltype(Member)>::Owner> field(std::string_view name, std::string_view about,
                                                                     Need need = Need::optional, Limits limits = {}) {
   using Owner = typename detail::MemberTraits<decltype(Member)>::Owner;
-  using Type = typename detail::MemberTraits<decltype(Member)>::Type;
-  return {name,
-          about,
-          need,
-          limits,
-          [](Decoder& decoder, const Json& at, Owner& owner, const Limits& bounds) {
-            Codec<Type>::decode(decoder, at, owner.*Member, bounds);
-          },
-          [](SchemaBuilder& schema, const Limits& bounds) { return Codec<Type>::schema(schema, bounds); }};
+  return field_of<Owner, Member, detail::itself<Owner>>(name, about, need, limits);
 }
 
 /// Decodes the object `at` into `out` by `table`; `extra` are keys that somebody else has read.

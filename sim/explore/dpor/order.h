@@ -120,10 +120,10 @@ template <unsigned W>
 Mask<W> Graph<W>::close(Set set) const noexcept {
   Set done;
   for (;;) {
-    Set todo = (set & stores_) - done;
-    if (!todo.any()) return set;
-    done |= todo;
-    todo.each([&](unsigned bit) {
+    Set left = (set & stores_) - done;
+    if (!left.any()) return set;
+    done |= left;
+    left.each([&](unsigned bit) {
       const Event& e = event[bit];
       Set earlier = readers(e.co_prev, e.word);
       earlier.set(e.co_prev);
@@ -206,17 +206,17 @@ Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
 template <unsigned W>
 Mask<W> Graph<W>::weak_bound(const Set& current, const Set* at_new_fence, const Set& causes) const noexcept {
   Set bound = at_new_fence != nullptr ? *at_new_fence : current;
-  Set todo = bound & fences_;
+  Set left = bound & fences_;
   if (at_new_fence != nullptr) {
-    todo |= causes & fences_;
-    todo |= fences_before(*at_new_fence);
+    left |= causes & fences_;
+    left |= fences_before(*at_new_fence);
   }
   Set done;
   NewestOfTasks settled;  // a task's last barrier comes behind whatever its earlier ones come behind
-  while (todo.any()) {
-    done |= todo;
+  while (left.any()) {
+    done |= left;
     NewestOfTasks newest;
-    todo.each([&](unsigned bit) { newest.add(event[bit].thread, static_cast<EventId>(bit)); });
+    left.each([&](unsigned bit) { newest.add(event[bit].thread, static_cast<EventId>(bit)); });
     Set more;
     newest.each([&](EventId fence) {
       if (!settled.add(event[fence].thread, fence)) return;
@@ -224,7 +224,7 @@ Mask<W> Graph<W>::weak_bound(const Set& current, const Set* at_new_fence, const 
       more |= porf[fence] & fences_;
       more |= fences_before(view[fence].at_fence);
     });
-    todo = more - done;
+    left = more - done;
   }
   return bound;
 }

@@ -12,15 +12,7 @@ Request& request_of(SubmitStep& step) { return step.request; }
 /// A field of Request, in the table of Request or of the step that holds one.
 template <class T, auto Member>
 Field<T> request_field(std::string_view name, std::string_view about, Need need = Need::optional, Limits limits = {}) {
-  using Type = typename detail::MemberTraits<decltype(Member)>::Type;
-  return {name,
-          about,
-          need,
-          limits,
-          [](Decoder& decoder, const Json& at, T& out, const Limits& bounds) {
-            Codec<Type>::decode(decoder, at, request_of(out).*Member, bounds);
-          },
-          [](SchemaBuilder& schema, const Limits& bounds) { return Codec<Type>::schema(schema, bounds); }};
+  return field_of<T, Member, static_cast<Request& (*)(T&)>(request_of)>(name, about, need, limits);
 }
 
 template <class T>
