@@ -50,7 +50,7 @@ std::string csv(const Table& table) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       std::string field = row[i];
       if (field.find_first_of(",\"\n") != std::string::npos) {
-        for (std::size_t at = 0; (at = field.find('"', at)) != std::string::npos; at += 2) field.insert(at, "\"");
+        for (std::size_t at = 0; (at = field.find('"', at)) != std::string::npos; at += 2) field.insert(at, 1, '"');
         field = "\"" + field + "\"";
       }
       out += (i != 0 ? "," : "") + field;
