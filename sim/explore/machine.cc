@@ -135,6 +135,7 @@ void OperationalMachine::restore() noexcept {
     std::copy_n(task.saved_scopes, std::min(task.depth, kMaxScopes), task.scopes);
     task.has_extra = task.unlocked = task.timed_out = task.pass_effect = task.pass_time = false;
     task.released = task.final = nullptr;
+    task.fence = task.fence_read = 0;
     task.watches = 0;
     task.view[i] = 1;
     if (task.ended) continue;
@@ -366,6 +367,7 @@ u32 OperationalMachine::add_record(arch::Task& task, void (*entry)(void*), void*
   record.stack = stack;
   record.has_extra = record.unlocked = record.timed_out = record.pass_effect = record.pass_time = false;
   record.released = record.final = nullptr;
+  record.fence = record.fence_read = 0;
   record.watches = 0;
   task.id = id;
   task.machine = this;
@@ -399,7 +401,7 @@ void OperationalMachine::spawn(arch::Task& task, void (*entry)(void*), void* arg
   *state = arch::TASK_UNINTERRUPTIBLE;
   if (outside()) return;
   me().pass_effect = true;
-  if (SyncView* const sync = publish()) join_lanes(record.view, sync->at, sync->lanes);
+  if (SyncView* const sync = publish()) take_for(record, *sync);
   record.view[id] = 1;
   if (recording_ != nullptr) write_down(OpKind::spawn, id, 0, 0, 0, {}, nullptr);
 }

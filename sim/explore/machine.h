@@ -170,6 +170,8 @@ class OperationalMachine : public arch::Machine, private Ending {
     bool has_extra = false;
     SyncView* released = nullptr;  ///< weak: what smp_wmb or stronger has published ahead of the stores to come
     bool unlocked = false;         ///< weak: released a lock before, see do_lock_order
+    u32 fence = 0;                 ///< weak: the latest full barrier that its accesses to come are behind; 0: none
+    u32 fence_read = 0;            ///< weak: the latest that what it has read relaxed was behind
     SyncView* final = nullptr;     ///< what it knew at its end
     bool timed_out = false;
     u32 watches = 0;
@@ -283,8 +285,12 @@ class OperationalMachine : public arch::Machine, private Ending {
   /// What the current task knows, with what it read relaxed, published; its clock moves on.
   [[nodiscard]] SyncView* publish() noexcept;
   void publish_into(SyncView*& sync) noexcept;
+  static void take_for(TaskRecord& task, const SyncView& sync) noexcept {
+    join_lanes(task.view, sync.at, sync.lanes);
+    task.fence = std::max(task.fence, sync.fence);
+  }
   void take(const SyncView* sync) noexcept {
-    if (sync != nullptr) join_lanes(me().view, sync->at, sync->lanes);
+    if (sync != nullptr) take_for(me(), *sync);
   }
 
   // ---- races -----------------------------------------------------------------------------------------------------------

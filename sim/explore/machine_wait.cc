@@ -91,7 +91,7 @@ bool OperationalMachine::wake(arch::Task& task, u32 mask) noexcept {
   do_locked_store(cell, other.state, 4, TASK_RUNNING);
   if (first_time) {
     world_.alive++;
-    if (SyncView* const sync = publish()) join_lanes(other.view, sync->at, sync->lanes);
+    if (SyncView* const sync = publish()) take_for(other, *sync);
   }
   if (other.blocked == Blocked::sleeping || first_time) unblock(task.id);
   if (recording_ != nullptr) write_down(OpKind::wake, task.id, 4, seen, TASK_RUNNING, {}, nullptr);

@@ -111,6 +111,7 @@ SyncView* OperationalMachine::publish() noexcept {
   auto* const sync = static_cast<SyncView*>(pool_.take(16 + u64{lanes} * sizeof(u32)));
   sync->lanes = lanes;
   copy_lanes(sync->at, task.view, lanes);
+  sync->fence = task.has_extra ? std::max(task.fence, task.fence_read) : task.fence;
   if (task.has_extra) join_lanes(sync->at, task.extra, lanes);
   task.view[current_]++;
   return sync;
@@ -119,7 +120,10 @@ SyncView* OperationalMachine::publish() noexcept {
 void OperationalMachine::publish_into(SyncView*& sync) noexcept {
   SyncView* const mine = publish();
   if (mine == nullptr) return;
-  if (sync != nullptr) join_lanes(mine->at, sync->at, sync->lanes);
+  if (sync != nullptr) {
+    join_lanes(mine->at, sync->at, sync->lanes);
+    mine->fence = std::max(mine->fence, sync->fence);
+  }
   sync = mine;
 }
 

@@ -18,6 +18,7 @@ struct Message;
 /// A view that was published: what whoever takes it over knows from then on.
 struct SyncView {
   u32 lanes;
+  u32 fence;              ///< weak: the latest full barrier that the publisher was behind, see weak.cc
   alignas(16) u32 at[4];  // `lanes` of them
 };
 

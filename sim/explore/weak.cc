@@ -7,12 +7,17 @@
 // in the coherence order that is newer than the view, mostly the end. So loads return old values, and stores of different
 // words become visible in any order. What restores order:
 //
-//   release store        carries all that its task knows, what it read relaxed included (a release is cumulative)
+//   release store        carries all that its task knows, what it read relaxed included (a release is cumulative), and takes no
+//                        place in front of that
 //   acquire load         takes over what the store that it read carries
 //   relaxed load         keeps that apart ("extra") until the next read or full barrier
 //   smp_rmb              extra is in force from here on
-//   smp_wmb              what the task knows, extra excepted, is carried by its relaxed stores from here on
-//   smp_mb               both, extra included, and all smp_mb are in one order: each knows what the ones before it knew
+//   smp_wmb              the task's stores so far, and what those carried, are carried by its relaxed stores from here on, which
+//                        take no place in front of that
+//   smp_mb               both, with all that the task knows, and all smp_mb are in one order: each knows what the ones before it
+//                        knew. Every store also tells the latest smp_mb that it is behind (by its own task's barriers, or as its
+//                        task acquired a store that was): an acquire of it knows what that barrier knew, whether the store
+//                        carries it or not (LKMM: pb)
 //   relaxed rmw          acts on one store and stands right behind it; carries on what that store carried
 //   fully ordered rmw    smp_mb, acquire and release rmw, smp_mb, one step each (a cmpxchg: its first barrier with the rmw); a
 //                        failed cmpxchg orders nothing
@@ -24,14 +29,14 @@
 //
 // That is RC11 without seq_cst accesses and with cumulative release.
 //
-// Stronger than LKMM (outcomes that it allows and this model does not show): load buffering, and with it out-of-thin-air
-// values; smp_rmb also orders loads against later stores, smp_wmb also publishes what was read by marked loads of the same
-// words; an access narrower than 4 bytes is ordered with the 4 bytes around it and its stores go to the end of the coherence
-// order; lock words are never read old; a timer's callback knows what every timer_start() before it knew, likewise raise(); the
-// barrier of an unlock and a later lock stands at the lock.
-// Weaker than LKMM (outcomes shown that it forbids): dependencies order nothing. Code that relies on an address dependency uses
-// rcu_dereference(), which is an acquire; control and data dependencies to a store are kept only in that no store is seen
-// before the load that it depends on has been made (no load buffering).
+// Stronger than LKMM (outcomes that it allows and this model does not show): load buffering, a store seen before an earlier load
+// of its task was made, and with it out-of-thin-air values; smp_rmb also orders loads against later stores; an access narrower
+// than 4 bytes is ordered with the 4 bytes around it and its stores go to the end of the coherence order; lock words are never
+// read old; a timer's callback knows what every timer_start() before it knew, likewise raise(); the barrier of an unlock and a
+// later lock stands at the lock. Weaker than LKMM (outcomes shown that it forbids): a store does not tell the barrier that a
+// relaxed load of the same word by its task was behind, a read-modify-write does; dependencies order nothing. Code that relies on
+// an address dependency uses rcu_dereference(), which is an acquire; control and data dependencies to a store are kept only in
+// that no store is seen before the load that it depends on has been made (no load buffering).
 //
 // Plain accesses read and write the newest value: in a program without data races there is no other, and the race detector knows
 // the others. Memory that was written behind the machine's back (initialised by a constructor) counts as newly made.
@@ -45,6 +50,7 @@ namespace uringsim::sim {
 struct Message {
   u32 ts;
   u32 task;
+  u32 fence;  ///< the latest full barrier that it is behind; 0: none
   u64 value;  ///< of the whole cell
   SyncView* carries;
   Message* older;
@@ -57,7 +63,7 @@ namespace {
 
 class WeakMachine final : public Ops<WeakMachine> {
  public:
-  explicit WeakMachine(const MachineOptions& options) : Ops(options), order_(kMaxLanes) {}
+  explicit WeakMachine(const MachineOptions& options) : Ops(options), order_(kMaxLanes), stored_(kMaxTasks) {}
 
   /// Others may come between a fully ordered rmw and its barriers: its store can be seen by who is not ordered after it yet.
   static constexpr bool kBarriersOfRmwApart = true;
@@ -84,7 +90,8 @@ class WeakMachine final : public Ops<WeakMachine> {
     know(cell);
     TaskRecord& task = me();
     task.pass_effect = true;
-    const u32 floor = task.view[cell.lane];
+    const bool release = order == arch::Order::release;
+    const u32 floor = floor_of_store(task, cell, release);
     Message* behind = cell.newest;  // the store that it follows
     if (behind->ts > floor && behind->older != nullptr && size == cell.size) {
       u32 options = 1;
@@ -99,8 +106,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     }
     const u32 ts = behind->newer == nullptr ? behind->ts + kGap : behind->ts + (behind->newer->ts - behind->ts) / 2;
     task.view[cell.lane] = ts;
-    SyncView* const carries = order == arch::Order::release ? publish() : task.released;
-    link(cell, *behind, ts, merge(cell, at, size, value), carries, false);
+    link(cell, *behind, ts, merge(cell, at, size, value), release ? publish() : task.released, false);
   }
 
   u64 do_rmw(Cell& cell, void* at, unsigned size, arch::Rmw op, u64 operand, u64 expected, arch::Order order) noexcept override {
@@ -110,7 +116,8 @@ class WeakMachine final : public Ops<WeakMachine> {
     Message* read = cell.newest;
     const u32 floor = task.view[cell.lane];
     if (read->ts > floor && read->older != nullptr && size == cell.size) {
-      const u32 barrier_floor = full ? std::max({floor, task.extra[cell.lane], order_[cell.lane]}) : floor;
+      u32 barrier_floor = floor_of_store(task, cell, order == arch::Order::release);
+      if (full) barrier_floor = std::max({barrier_floor, task.extra[cell.lane], order_[cell.lane]});
       const auto possible = [&](const Message& message) {
         if (op == arch::Rmw::compare_exchange && message.value != expected) return true;
         return message.ts >= barrier_floor && room_behind(message);
@@ -135,6 +142,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     const u32 ts = read->ts + 1;
     task.view[cell.lane] = ts;
     SyncView* carries = full || order == arch::Order::release ? publish() : task.released;
+    const u32 behind = read->fence;
     if (read->carries != nullptr) {
       if (carries == nullptr) {
         carries = read->carries;
@@ -143,7 +151,7 @@ class WeakMachine final : public Ops<WeakMachine> {
         join_lanes(carries->at, read->carries->at, std::min(read->carries->lanes, carries->lanes));
       }
     }
-    link(cell, *read, ts, merge(cell, at, size, trim(apply(op, old, operand), size)), carries, true);
+    link(cell, *read, ts, merge(cell, at, size, trim(apply(op, old, operand), size)), carries, true, behind);
     return old;
   }
 
@@ -155,7 +163,12 @@ class WeakMachine final : public Ops<WeakMachine> {
       join_lanes(task.view + clocks_, order_.data() + clocks_, words);
       copy_lanes(order_.data() + clocks_, task.view + clocks_, words);
     }
-    if (kind != arch::Fence::read) task.released = publish_known(task);
+    if (kind == arch::Fence::read) return;
+    if (kind == arch::Fence::write) return publish_stores(task);
+    task.released = publish();
+    stored_[current_].clear();
+    fences_.push_back(task.released);
+    task.fence = static_cast<u32>(fences_.size());
   }
 
   u64 do_locked_load(Cell& cell, const void* at, unsigned size) noexcept override {
@@ -170,7 +183,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     task.view[cell.lane] = read.ts + 1;
     SyncView* const carries = publish();
     if (read.carries != nullptr) join_lanes(carries->at, read.carries->at, read.carries->lanes);
-    link(cell, read, read.ts + 1, merge(cell, at, size, value), carries, true);
+    link(cell, read, read.ts + 1, merge(cell, at, size, value), carries, true, read.fence);
   }
   void do_lock_order(Cell& cell) noexcept override {
     TaskRecord& task = me();
@@ -179,7 +192,10 @@ class WeakMachine final : public Ops<WeakMachine> {
       task.released = publish();
     } else if (const SyncView* const carried = cell.newest->carries; carried != nullptr) {
       SyncView* const both = copy(*carried);
-      if (task.released != nullptr) join_lanes(both->at, task.released->at, task.released->lanes);
+      if (task.released != nullptr) {
+        join_lanes(both->at, task.released->at, task.released->lanes);
+        both->fence = std::max(both->fence, task.released->fence);
+      }
       task.released = both;
     }
   }
@@ -223,10 +239,17 @@ class WeakMachine final : public Ops<WeakMachine> {
   void do_begin() noexcept override {
     zero_lanes(order_.data(), round_lanes(last_));
     last_ = kMaxLanes;
+    fences_.clear();
+    for (std::vector<Stored>& stored : stored_) stored.clear();
   }
 
  private:
   static constexpr u32 kGap = 1u << 12;
+
+  struct Stored {
+    u32 lane;
+    const Message* message;
+  };
 
   /// The cell has a history, and its newest store is what memory holds.
   void know(Cell& cell) noexcept {
@@ -236,7 +259,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     last_ = lanes_;
     auto* const message = static_cast<Message*>(pool_.take(sizeof(Message)));
     cell.version += kGap;
-    *message = {cell.version, kNobody, peek(cell.at, cell.size), nullptr, nullptr, nullptr, false, {}};
+    *message = {cell.version, kNobody, 0, peek(cell.at, cell.size), nullptr, nullptr, nullptr, false, {}};
     cell.newest = message;
   }
 
@@ -257,13 +280,27 @@ class WeakMachine final : public Ops<WeakMachine> {
   void see(TaskRecord& task, const Cell& cell, const Message& message, bool acquire) noexcept {
     u32& lane = task.view[cell.lane];
     lane = std::max(lane, message.ts);
-    if (message.carries == nullptr || message.task == current_) return;
+    if (message.task == current_) return;
     if (acquire) {
       take(message.carries);
-    } else {
+      if (message.fence > task.fence) join_fence(task.view, task.fence = message.fence);
+      return;
+    }
+    if (message.carries != nullptr) {
       join_lanes(task.extra, message.carries->at, message.carries->lanes);
       task.has_extra = true;
     }
+    if (message.fence > std::max(task.fence, task.fence_read)) {
+      join_fence(task.extra, message.fence);
+      task.has_extra = true;
+    }
+    task.fence_read = std::max(task.fence_read, message.fence);
+  }
+
+  /// What is behind a full barrier knows all that it knew.
+  void join_fence(u32* into, u32 fence) noexcept {
+    const SyncView& known = *fences_[fence - 1];
+    join_lanes(into + clocks_, known.at + clocks_, known.lanes - clocks_);
   }
 
   void fold_extra(TaskRecord& task) noexcept {
@@ -271,29 +308,48 @@ class WeakMachine final : public Ops<WeakMachine> {
     join_lanes(task.view, task.extra, view_lanes());
     zero_lanes(task.extra, view_lanes());
     task.has_extra = false;
+    task.fence = std::max(task.fence, task.fence_read);
   }
 
-  /// publish() without what was read relaxed.
-  SyncView* publish_known(TaskRecord& task) noexcept {
-    const bool extra = task.has_extra;
-    task.has_extra = false;
-    SyncView* const sync = publish();
-    task.has_extra = extra;
-    return sync;
+  /// smp_wmb: stores to come carry the task's stores so far and what those carried; nothing that it has only read.
+  void publish_stores(TaskRecord& task) noexcept {
+    SyncView* const sync = task.released != nullptr ? copy(*task.released) : copy({});
+    sync->at[current_] = task.view[current_]++;
+    for (const Stored& store : stored_[current_]) {
+      sync->at[store.lane] = std::max(sync->at[store.lane], store.message->ts);
+      if (const SyncView* const carried = store.message->carries) join_lanes(sync->at, carried->at, carried->lanes);
+      sync->fence = std::max(sync->fence, store.message->fence);
+    }
+    if (sync->fence != 0) join_fence(sync->at, sync->fence);
+    stored_[current_].clear();
+    task.released = sync;
+  }
+
+  /// Stores are ordered behind what the ones before the last smp_wmb carry; a release store also behind what its task has read
+  /// relaxed.
+  static u32 floor_of_store(const TaskRecord& task, const Cell& cell, bool release) noexcept {
+    u32 floor = task.view[cell.lane];
+    if (release && task.has_extra) floor = std::max(floor, task.extra[cell.lane]);
+    if (task.released != nullptr && cell.lane < task.released->lanes) floor = std::max(floor, task.released->at[cell.lane]);
+    return floor;
   }
 
   SyncView* copy(const SyncView& from) noexcept {
     const u32 lanes = view_lanes();
     auto* const sync = static_cast<SyncView*>(pool_.take(16 + u64{lanes} * sizeof(u32)));
     sync->lanes = lanes;
+    sync->fence = from.fence;
     zero_lanes(sync->at, lanes);
     copy_lanes(sync->at, from.at, from.lanes);
     return sync;
   }
 
-  void link(Cell& cell, Message& behind, u32 ts, u64 value, SyncView* carries, bool attached) noexcept {
+  /// `fence`: what a read-modify-write read was behind.
+  void link(Cell& cell, Message& behind, u32 ts, u64 value, SyncView* carries, bool attached, u32 fence = 0) noexcept {
     auto* const message = static_cast<Message*>(pool_.take(sizeof(Message)));
-    *message = {ts, current_, value, carries, &behind, behind.newer, attached, {}};
+    fence = std::max({fence, me().fence, carries != nullptr ? carries->fence : 0});
+    stored_[current_].push_back({cell.lane, message});
+    *message = {ts, current_, fence, value, carries, &behind, behind.newer, attached, {}};
     if (recording_ != nullptr) [[unlikely]]
       message->site = told_site_;
     if (behind.newer != nullptr) {
@@ -334,7 +390,9 @@ class WeakMachine final : public Ops<WeakMachine> {
     told_missed_value_ = cell.newest->value;
   }
 
-  Reserve<u32> order_;  // what the latest smp_mb knew
+  Reserve<u32> order_;                       // what the latest smp_mb knew
+  std::vector<const SyncView*> fences_;      // every smp_mb so far: what it knew
+  std::vector<std::vector<Stored>> stored_;  // by task: what it has stored since its last smp_wmb or smp_mb
   u32 last_ = kMaxLanes;
 };
 

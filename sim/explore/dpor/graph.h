@@ -116,6 +116,7 @@ struct RmwOperation {
     result |= kRmw;
     if (order == arch::Order::acquire || order == arch::Order::full) result |= kAcquire;
     if (order == arch::Order::full) result |= kFull;
+    if (order == arch::Order::release) result |= kRelease;
     if (lock) result |= kLock;
     return result;
   }
@@ -381,6 +382,7 @@ class Graph {
     if ((flags & kFree) != 0) frees_.set(id);
   }
   [[nodiscard]] Set close(Set set) const noexcept;
+  [[nodiscard]] Set bounds(EventId last, u16 flags) const noexcept;
   [[nodiscard]] Set weak_bound(const Set& current, const Set* at_new_fence, const Set& causes) const noexcept;
   [[nodiscard]] Set fences_before(const Set& seen) const noexcept;
   void complete_view(EventId id) noexcept;

@@ -12,13 +12,14 @@
 //         buffering, as views in the manner of RC11:
 //         READ_ONCE, WRITE_ONCE   coherence only
 //         smp_store_release       a reader that acquires it knows all that the storing task had seen, loads of other tasks'
-//                                 relaxed stores included (A-cumulativity)
+//                                 relaxed stores included (A-cumulativity); it goes in front of none of that
 //         smp_load_acquire        knows what the store carried; rcu_dereference counts as one
 //         smp_rmb                 what earlier loads could have acquired is now known
 //         smp_wmb                 later stores carry what earlier stores of this task carried; nothing about loads
 //         smp_mb, full RMW        both, for loads too; and all full barriers of an execution are ordered one behind the other, as
 //                                 far as causality, coherence and reading say something about it: whoever comes behind
-//                                 knows what whoever came before knew (this is psc of RC11, with causality added)
+//                                 knows what whoever came before knew (this is psc of RC11, with causality added). Every
+//                                 later store carries the barrier itself, which whoever acquires that is behind (pb)
 //         RMW                     atomic; passes on what the store it read had carried (release sequence)
 //         lock, unlock            acquire and release; what was done under the lock before is carried by stores after taking it
 //                                 (po-unlock-rf-lock-po), and so is what was done before an unlock of any lock by the same task
@@ -100,6 +101,7 @@ void Graph<W>::complete_view(EventId id) noexcept {
   }
   if (write) {
     v.message = v.released;
+    v.message |= v.current & fences_;
     if ((e.flags & kRelease) != 0) v.message |= v.acquired;
     if ((e.flags & kRmw) != 0) v.message |= view[event[e.po_prev].rf].message;
     v.message.set(id);
@@ -133,6 +135,18 @@ Mask<W> Graph<W>::close(Set set) const noexcept {
   }
 }
 
+/// weak: what an event with `flags` that follows `last` is ordered behind. A release is so behind earlier loads, relaxed ones
+/// too, a store behind what an earlier smp_wmb has made it carry; of a read-modify-write the store counts, right behind what it
+/// reads.
+template <unsigned W>
+Mask<W> Graph<W>::bounds(EventId last, u16 flags) const noexcept {
+  Set result = (flags & (kReadFence | kRelease)) != 0 ? view[last].acquired : view[last].current;
+  if ((flags & (kWrite | kRmw)) == 0) return result;
+  result |= view[last].released;
+  if ((flags & kWriteFence) != 0) result |= view[last].written;
+  return result;
+}
+
 template <unsigned W>
 Mask<W> Graph<W>::before(u16 thread, u16 flags) const noexcept {
   const EventId last = threads[thread].last;
@@ -143,8 +157,9 @@ Mask<W> Graph<W>::before(u16 thread, u16 flags) const noexcept {
     return close(seen);
   }
   const bool fence = (flags & (kFull | kRead)) == (kFull | kRead);
-  const Set& current = (flags & kReadFence) != 0 ? view[last].acquired : view[last].current;
-  return weak_bound(current, fence ? &view[last].acquired : nullptr, porf[last]);
+  // A release is ordered behind earlier loads, relaxed ones too; of a read-modify-write it is the store, right behind what it
+  // reads.
+  return weak_bound(bounds(last, flags), fence ? &view[last].acquired : nullptr, porf[last]);
 }
 
 template <unsigned W>
@@ -157,8 +172,7 @@ Mask<W> Graph<W>::before_load(EventId load) const noexcept {
     if ((e.flags & (kRmw | kLock | kCas)) != 0) seen |= ordered[event[last].last_write];
     return close(seen);
   }
-  const Set& current = (e.flags & kReadFence) != 0 ? view[last].acquired : view[last].current;
-  return weak_bound(current, (e.flags & kFull) != 0 ? &view[last].acquired : nullptr, porf[last]);
+  return weak_bound(bounds(last, e.flags), (e.flags & kFull) != 0 ? &view[last].acquired : nullptr, porf[last]);
 }
 
 /// The newest event of each task among some.
@@ -188,7 +202,11 @@ class NewestOfTasks {
 template <unsigned W>
 Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
   NewestOfTasks newest;
-  const auto older = [&](unsigned id) { newest.add(event[id].thread, static_cast<EventId>(id)); };
+  Set result;
+  const auto older = [&](unsigned id) {
+    newest.add(event[id].thread, static_cast<EventId>(id));
+    result |= view[id].message;  // a release is behind more than what comes after it
+  };
   (seen & stores_).each([&](unsigned bit) {
     older(bit);
     const u16 word = event[bit].word;
@@ -198,7 +216,6 @@ Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
       older(store);
     }
   });
-  Set result;
   newest.each([&](EventId id) { result |= view[id].current; });
   return result & fences_;
 }

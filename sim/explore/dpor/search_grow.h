@@ -29,8 +29,10 @@ void Search<W>::offer_loads(u16 thread, u16 flags, u16 word, const RmwOperation*
   const Set bound = g.before(thread, op != nullptr ? static_cast<u16>(flags & ~kFull) : flags);
   // A compare-exchange is a full barrier only if it stores, so what it may read depends on what it reads.
   const bool barrier = op != nullptr && op->order == arch::Order::full && op->op == arch::Rmw::compare_exchange;
-  const Set bound_storing =
-      op != nullptr && op->order == arch::Order::full ? g.before(thread, static_cast<u16>(flags | kFull)) : bound;
+  u16 storing = 0;
+  if (op != nullptr && op->order == arch::Order::full) storing = kFull | kRmw;
+  if (op != nullptr && op->order == arch::Order::release) storing = kRelease;
+  const Set bound_storing = storing != 0 ? g.before(thread, static_cast<u16>(flags | storing)) : bound;
   const Set& always = barrier ? bound : bound_storing;
   const EventId last = g.threads[thread].last;
   const bool waited = op != nullptr && op->waits && (g.event[last].flags & kWaiting) != 0;

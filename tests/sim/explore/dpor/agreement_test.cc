@@ -68,8 +68,7 @@ std::string generate(u64 seed) {
           op = "mb";
           break;
         case 9:
-          // After a load the two differ on purpose, see smp_wmb in order.h.
-          op = last_register == 0 && !locked ? "wmb" : "rmb";
+          op = dice.below(2) == 0 ? "wmb" : "rmb";
           break;
         case 10:
           if (reads) {
