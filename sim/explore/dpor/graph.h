@@ -78,7 +78,7 @@ struct Event {
   EventId last_read = 0;   ///< tso: newest load or barrier of the task, this event included
   EventId last_write = 0;  ///< tso: newest store of the task, this event included
   u16 flags = 0;
-  u16 sources = 1;  ///< kChoice: how many options
+  u16 sources = 1;  ///< kChoice: how many options; a store: 2 if a timer fires with it
 };
 
 /// What a read-modify-write will store: enough to compute it without running the task.
@@ -93,6 +93,8 @@ struct RmwOperation {
   bool looks = false;    ///< stores nothing: the end of a sleep
   bool differs = false;  ///< acts on what is not `expected`, instead of on a zero
   bool wakes = false;    ///< acts only if the word has a bit in common with `expected`
+  bool raises = false;   ///< acts only on what is less than `operand`
+  bool fires = false;    ///< a timer fires if this acts: see Graph::set_fires()
 
   [[nodiscard]] u64 apply(u64 old) const noexcept {
     u64 value = operand;
@@ -104,12 +106,13 @@ struct RmwOperation {
   [[nodiscard]] bool stores(u64 old) const noexcept {
     if (waits) return differs ? old != expected : old == 0;
     if (wakes) return (old & expected) != 0;
+    if (raises) return old < operand;
     return op != arch::Rmw::compare_exchange || old == expected;
   }
   /// What kind of event the load is if it reads `old`.
   [[nodiscard]] u16 flags(u64 old) const noexcept {
     u16 result = kRead;
-    if (op == arch::Rmw::compare_exchange || wakes) result |= kCas;
+    if (op == arch::Rmw::compare_exchange || wakes || raises) result |= kCas;
     if (waits) result |= kLock;
     if (!stores(old)) return waits ? static_cast<u16>(result | kWaiting) : result;
     if (looks) return result | kAcquire;
@@ -164,6 +167,7 @@ class Graph {
     plain_.reset();
     fences_.reset();
     frees_.reset();
+    fires_.reset();
     std::memset(static_cast<void*>(&event[0]), 0, sizeof event[0]);
     porf[0] = ordered[0] = Set{};
     porf[0].set(0);
@@ -189,6 +193,7 @@ class Graph {
     plain_ = other.plain_;
     fences_ = other.fences_;
     frees_ = other.frees_;
+    fires_ = other.fires_;
   }
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
@@ -274,6 +279,7 @@ class Graph {
       if ((e.flags & kPlain) != 0) plain_.clear(id);
       if ((e.flags & kFull) != 0) fences_.clear(id);
       frees_.clear(id);
+      fires_.clear(id);
       Thread& t = threads[e.thread];
       t.last = e.po_prev;
       t.length--;
@@ -299,6 +305,23 @@ class Graph {
   [[nodiscard]] EventId co_next(EventId store, u16 word) const noexcept {
     return store == 0 ? words[word].first : event[store].co_next;
   }
+  /// `store` is the moment at which a timer fires. Its task's next event brings the clock to when that is, at the same moment.
+  void set_fires(EventId store) noexcept {
+    event[store].sources = 2;
+    fires_.set(store);
+  }
+  [[nodiscard]] const Set& fires() const noexcept { return fires_; }
+  /// The clock as it was set when a timer fired with `store`; 0 if that is still to come.
+  [[nodiscard]] EventId clock_at(EventId store) const noexcept {
+    EventId next = event[store].po_next;
+    while (next != 0 && (event[next].flags & kRead) == 0) next = event[next].po_next;
+    return next != 0 && (event[next].flags & kRmw) != 0 ? event[next].po_next : next;
+  }
+  /// Everything that comes before `id`, as far as a set can say it.
+  [[nodiscard]] Set all_before(EventId id) const noexcept {
+    return model_ == MemoryModel::weak ? porf[id] | weak_bound(view[id].current, nullptr, porf[id]) : close(order_of(id));
+  }
+
   /// The read-modify-write that stands on `store`, right behind it in coherence order; 0 if none does.
   [[nodiscard]] EventId taken_by(EventId store, u16 word) const noexcept {
     const EventId next = co_next(store, word);
@@ -396,6 +419,7 @@ class Graph {
   Set plain_;   // all plain accesses
   Set fences_;  // weak: all full barriers
   Set frees_;   // all events that give memory back
+  Set fires_;   // all stores with which timers fire
   Set readers_[kCapacity];
 };
 

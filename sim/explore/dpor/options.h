@@ -43,6 +43,7 @@ struct Position {
 struct Options {
   MemoryModel memory = MemoryModel::sc;
   std::vector<std::string> left_out;  ///< barriers to leave out, by name
+  unsigned cpus = 2;                  ///< what the program is told: who follows a schedule elsewhere needs as many
   bool races = true;                  ///< report data races on plain accesses; otherwise they count as relaxed
   bool stop_at_violation = true;
   u64 max_executions = ~u64{0};    ///< complete and blocked ones together

@@ -31,6 +31,8 @@
 //         Weaker than LKMM: address, data and control dependencies order nothing, they cannot be seen in compiled code
 //         (address dependencies through rcu_dereference excepted).
 //
+// In each of them a timer fires and the clock comes to when it is due at one moment: who is behind the one is behind the other.
+//
 // Every model allows the newest store always: no execution is ever stuck, which the search relies on.
 #pragma once
 
@@ -131,6 +133,8 @@ Mask<W> Graph<W>::close(Set set) const noexcept {
       earlier.set(e.co_prev);
       earlier -= set;
       if (earlier.any()) earlier.each([&](unsigned other) { set |= order_of(static_cast<EventId>(other)); });
+      // A timer fires and the clock is set at one moment.
+      if (fires_.test(bit)) set |= order_of(clock_at(static_cast<EventId>(bit)));
     });
   }
 }
@@ -243,6 +247,10 @@ Mask<W> Graph<W>::weak_bound(const Set& current, const Set* at_new_fence, const 
     });
     left = more - done;
   }
+  (bound & fires_).each([&](unsigned bit) {
+    const EventId clock = clock_at(static_cast<EventId>(bit));
+    bound.set((event[clock].flags & kWrite) != 0 ? clock : event[clock].rf);
+  });
   return bound;
 }
 

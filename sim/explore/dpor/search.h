@@ -98,7 +98,7 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] bool need_resched() noexcept override { return false; }
   void yield() noexcept override {}
   void poll_pass(arch::Site site) noexcept override;
-  [[nodiscard]] unsigned cpus() const noexcept override { return 4; }
+  [[nodiscard]] unsigned cpus() const noexcept override { return options_in_.cpus; }
   [[nodiscard]] int current_cpu() const noexcept override { return 0; }
   [[nodiscard]] u64 now() noexcept override;
   [[nodiscard]] u64 ticks(u64 period) noexcept override;
@@ -252,6 +252,9 @@ class Search final : public arch::Machine, private Ending {
 
   // ---- time (search_time.h)
   u64 move_time() noexcept;
+  [[nodiscard]] std::pair<EventId, EventId> span_of(const Service& service) noexcept;
+  [[nodiscard]] bool time_is_real() noexcept;
+  void tell_as(OpKind kind) noexcept;
   void reach(u64 at) noexcept;
   void spawn_service(void (*entry)(void*), void* object, u64* word, u64 generation, u64 due) noexcept;
   static void prepare_service(Service& service) noexcept;

@@ -192,6 +192,7 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
     if (kept.old == store) break;
     const EventId id = g.append(e.thread, e.flags, e.word, e.value);
     g.event[id].sources = e.sources;
+    if ((e.flags & kWrite) != 0 && e.sources == 2) g.set_fires(id);
     renumber_[kept.old] = id;
     if ((e.flags & kWrite) != 0) g.link_store(id, now(kept.co_after));
     if (e.rf > kept.old) in_order = false;
@@ -220,6 +221,7 @@ bool Search<W>::revisit(EventId load, EventId store, bool keep) {
   }
   const EventId id = g.append(e.thread, e.flags, e.word, e.value);
   g.link_store(id, after);
+  if (e.sources == 2) g.set_fires(id);
   g.complete(id);
   set_read(load, id);
 

@@ -104,6 +104,7 @@ bool Search<W>::add_rmw_store(EventId load) {
   const EventId from = read.rf;
   const EventId id = g.append(read.thread, flags, read.word, op.apply(read.value));
   g.link_store(id, from);
+  if (op.fires) g.set_fires(id);
   g.complete(id);
   push_revisits(id);
   check_races(id);

@@ -132,7 +132,7 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
   if (id == 0) {
     at_frontier(task);
     u16 flags = kRead | task.pending;
-    flags |= operation.op == arch::Rmw::compare_exchange || operation.wakes ? kCas : kRmw;
+    flags |= operation.op == arch::Rmw::compare_exchange || operation.wakes || operation.raises ? kCas : kRmw;
     if (operation.order == arch::Order::full) flags |= kFull;
     task.pending = 0;
     id = add_load(static_cast<u16>(task.task->id), flags, word_of(at, size), &operation);

@@ -125,6 +125,13 @@ void Search<W>::extend() {
 template <unsigned W>
 auto Search<W>::pick() -> Task* {
   const Graph<W>& g = *graph_;
+  if (g.fires().any()) {
+    Task* fires = nullptr;  // a timer that has fired sets the clock before anybody looks
+    g.fires().each([&](unsigned store) {
+      if (g.clock_at(static_cast<EventId>(store)) == 0) fires = tasks_[g.event[store].thread].get();
+    });
+    if (fires != nullptr) return fires;
+  }
   for (auto& entry : tasks_) {
     Task& task = *entry;
     if (task.status == Status::frontier || task.status == Status::replaying) return &task;
@@ -227,6 +234,7 @@ void Search<W>::finish() {
       if (options_.size() != first) push_item(ItemKind::lock, g.newest(), static_cast<EventId>(id), first);
     }
   }
+  cut = cut || !time_is_real();
   count(!cut);
   if (cut || !counted_) return;
   write_back();
@@ -271,6 +279,13 @@ bool Search<W>::may_go_on() {
 /// The execution at hand violates something; the first such is told. False if the search ends with it.
 template <unsigned W>
 bool Search<W>::take_violation() {
+  if (!time_is_real()) {
+    count(false);
+    result_.violation = {};
+    race_ = {};
+    violated_ = false;
+    return true;
+  }
   if (!result_.found) {
     result_.found = true;
     result_.found_at = std::max<u64>(1, result_.complete + result_.blocked);

@@ -24,7 +24,9 @@ u64 Search<W>::now() noexcept {
   if (set_up_) return own_->clock;
   const bool effect = running().effect;
   const u64 moved = decide(2, kOfTime);
+  tell_as(OpKind::time);
   const u64 seen = moved != 0 ? move_time() : load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
+  tell_as(OpKind::now);
   running().effect = effect;
   running().time_moved |= moved != 0;
   return seen;
@@ -34,7 +36,9 @@ u64 Search<W>::now() noexcept {
 template <unsigned W>
 u64 Search<W>::ticks(u64 period) noexcept {
   if (set_up_) return own_->clock / period;
-  return load(&own_->clock, 8, arch::Order::relaxed, nullptr, {}) / period;
+  const u64 seen = load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
+  tell_as(OpKind::now);
+  return seen / period;
 }
 
 /// Whether a deadline has passed is a choice, the first option being that it has. A polling pass that was told the opposite and
@@ -43,7 +47,9 @@ template <unsigned W>
 bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
   if (static_cast<s64>(ticks(period)) > count) return true;
   if (set_up_) return false;
-  if (decide(2, kOfTime) != 0) {
+  const u32 not_yet = decide(2, kOfTime);
+  tell_as(OpKind::time);
+  if (not_yet != 0) {
     running().waited = true;
     return false;
   }
@@ -60,8 +66,15 @@ u64 Search<W>::move_time() noexcept {
 /// It is `at` now, or later.
 template <unsigned W>
 void Search<W>::reach(u64 at) noexcept {
-  const u64 seen = load(&own_->clock, 8, arch::Order::relaxed, nullptr, {});
-  if (seen < at) perform(&own_->clock, {at - seen, 0, arch::Rmw::add, 8, arch::Order::relaxed}, OpKind::now, {});
+  RmwOperation operation{at, 0, arch::Rmw::exchange, 8, arch::Order::relaxed};
+  operation.raises = true;
+  perform(&own_->clock, operation, OpKind::now, {});
+}
+
+/// The event just added is told as `kind`; OpKind::time: not at all.
+template <unsigned W>
+void Search<W>::tell_as(OpKind kind) noexcept {
+  if (recording_) trail_[trail_newest_].kind = kind;
 }
 
 // ---- services -------------------------------------------------------------------------------------------------------
@@ -124,6 +137,42 @@ void Search<W>::await_turn(const Service& service, arch::LockWord& serving) noex
   }
 }
 
+/// The event with which `service` was started (0: before executions began), and the one with which it fired, began to run or was
+/// called off (0: none so far).
+template <unsigned W>
+std::pair<EventId, EventId> Search<W>::span_of(const Service& service) noexcept {
+  const Graph<W>& g = *graph_;
+  const u16 word = word_of(service.word, 8);
+  if (word >= g.words.size()) return {0, 0};
+  EventId start = 0;
+  g.words[word].stores.each([&](unsigned store) {
+    if (g.event[store].value == service.generation) start = static_cast<EventId>(store);
+  });
+  return {start, g.co_next(start, word)};
+}
+
+/// False if a timer fires before one that was surely started by then and due earlier, or if an interrupt runs before one that
+/// was surely raised earlier: await_earlier() keeps the order of those of which the service knows, here is what coherence says.
+template <unsigned W>
+bool Search<W>::time_is_real() noexcept {
+  if (started_.size() < 2) return true;
+  const Graph<W>& g = *graph_;
+  for (const Service* service : started_) {
+    const auto [start, ran] = span_of(*service);
+    if (ran == 0 || g.event[ran].thread != service->task.id) continue;
+    const bool timer = service->due != kNoTimer;
+    const Set before = g.all_before(timer ? ran : start);
+    for (const Service* other : started_) {
+      if (other == service || timer != (other->due != kNoTimer) || (timer && other->due >= service->due)) continue;
+      const auto [other_start, other_ran] = span_of(*other);
+      if (other_start != 0 && !before.test(other_start)) continue;
+      if (!timer && (start == 0 || other_start == 0)) continue;  // await_earlier() has seen to it
+      if (other_ran != 0 && !g.all_before(ran).test(other_ran) && g.all_before(other_ran).test(ran)) return false;
+    }
+  }
+  return true;
+}
+
 // ---- timers ---------------------------------------------------------------------------------------------------------
 
 template <unsigned W>
@@ -133,7 +182,8 @@ void Search<W>::timer_service(void* argument) {
   auto* const timer = static_cast<arch::Timer*>(service.object);
   search.await_turn(service, search.own_->serving_timers);
   search.store(&search.own_->running_timer, 8, reinterpret_cast<u64>(timer), arch::Order::relaxed, nullptr, {});
-  const RmwOperation fire{0, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::full};
+  RmwOperation fire{0, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::full};
+  fire.fires = true;
   if (search.perform(service.word, fire, OpKind::time, {}) == service.generation) {
     search.reach(service.due);
     timer->armed = false;

@@ -206,6 +206,51 @@ TEST(DporTime, WhatAnInterruptHandsOverIsThereWheneverItsReaderRuns) {
   EXPECT_EQ(orders(program), (std::set<u64>{0270, 0272, 0250, 0252}));
 }
 
+TEST(DporTime, WhoSeesThatATimerHasFiredSeesThatTimeHasCome) {
+  Tasks<Timed> program("fired");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = static_cast<u32>(arch::machine().timer_cancel(s.timer[0]) + 1);
+    s.r[1] = arch::machine().now() >= 1'000'000'000'010 ? 1 : 0;
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{0101, 0111, 0021, 0020}));
+}
+
+TEST(DporTime, ATimerThatWasSurelyStartedAndIsDueEarlierFiresFirst) {
+  Tasks<Timed> program("surely-started");
+  program.initially(prepare);
+  program.task("one", [](Timed& s) {
+    start(s, 1, 10);
+    arch::smp_mb("test");
+    s.r[0] = READ_ONCE(s.x);
+  });
+  program.task("two", [](Timed& s) {
+    WRITE_ONCE(s.x, 1);
+    arch::smp_mb("test");
+    start(s, 2, 20);
+  });
+  const std::set<u64> all = orders(program);
+  EXPECT_TRUE(all.contains(02110));
+  EXPECT_FALSE(all.contains(02100));  // it was started before the other one
+}
+
+TEST(DporTime, AnInterruptThatWasSurelyRaisedEarlierRunsFirst) {
+  Tasks<Timed> program("surely-raised");
+  program.initially(prepare);
+  program.task("one", [](Timed& s) {
+    raise(s, 1);
+    arch::smp_mb("test");
+    s.r[0] = READ_ONCE(s.x);
+  });
+  program.task("two", [](Timed& s) {
+    WRITE_ONCE(s.x, 1);
+    arch::smp_mb("test");
+    raise(s, 2);
+  });
+  orders(program);
+}
+
 /// Sleeps until `deadline`, in nanoseconds from the beginning. 1: it was over, 2: woken before.
 u32 sleep_until(u64 deadline) {
   arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
