@@ -308,6 +308,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   dpor::Options search;
   search.memory = static_cast<dpor::MemoryModel>(options.memory);
   search.left_out = options.left_out;
+  search.cpus = options.cpus;
   search.races = options.races;
   search.stop_at_violation = options.stop_at_violation;
   search.max_executions = options.executions;

@@ -53,11 +53,17 @@ void OperationalMachine::move_time(u32 acting) noexcept {
     time_moves_ = false;
     return;
   }
-  world_.now = due;
+  set_time(due, acting, 0);
+}
+
+/// It is `now` from here on. `how`: 0, or kUnasked where Strategy::time_passes() has wanted it.
+void OperationalMachine::set_time(u64 now, u32 acting, u32 how) noexcept {
+  world_.now = now;
   if (recording_ != nullptr) {
     Step step;
     step.kind = OpKind::time;
-    step.after = due;
+    step.after = now;
+    step.choice = how;
     step.preempts = acting != kNobody && (runnable_ & bit(acting)) != 0;
     recording_->push_back(step);
     strategy_->step(step);
@@ -79,7 +85,10 @@ void OperationalMachine::move_time(u32 acting) noexcept {
 u64 OperationalMachine::now() noexcept {
   if (outside()) return world_.now;
   me().pass_time = true;
-  if (time_moves_) point();
+  if (time_moves_)
+    point();
+  else if (strategy_ != nullptr && strategy_->time_passes(current_))
+    set_time(world_.now + options_.tick_ns, current_, kUnasked);
   if (recording_ != nullptr) write_down(OpKind::now, 0, 8, world_.now, world_.now, {}, nullptr);
   return world_.now;
 }

@@ -50,6 +50,9 @@ class Guided final : public Strategy {
   u32 value(u32 options, ValueKind) noexcept override {
     return at_ < decisions_.size() && decisions_[at_].choice < options ? decisions_[at_].choice : 0;
   }
+  bool time_passes(u32) noexcept override {
+    return at_ < decisions_.size() && decisions_[at_].action == kTimeAction && decisions_[at_].choice == kUnasked;
+  }
   void step(const Step& step) noexcept override {
     const Action action = step.kind == OpKind::time    ? kTimeAction
                           : step.kind == OpKind::drain ? drain_action(step.task)

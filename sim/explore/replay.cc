@@ -17,6 +17,27 @@ u64 mix(u64 hash, std::string_view text) noexcept {
 }
 constexpr u64 kStart = 0xcbf29ce484222325;
 
+/// Of another search's step: the clock is not only looked at.
+bool moves_time(const Step& step) noexcept { return step.kind == OpKind::now && step.before != step.after; }
+
+/// Steps without a place in the source are what a search's machine is made of, but for these.
+bool is_of_machine(const Step& step) noexcept {
+  switch (step.kind) {
+    case OpKind::drain:
+    case OpKind::set_state:
+    case OpKind::sleep:
+    case OpKind::wake:
+    case OpKind::spawn:
+    case OpKind::join:
+    case OpKind::now:
+    case OpKind::end:
+    case OpKind::choose:
+      return false;
+    default:
+      return step.site.line == 0;
+  }
+}
+
 std::string say(const Step& step) {
   const std::string who = step.task == kNobody ? "time" : fmt::format("task {}", step.task);
   return fmt::format("{} {} in {}() on {}", who, to_string(step.kind),
@@ -118,11 +139,7 @@ void ReplayStrategy::step(const Step& taken) noexcept {
 LeadStrategy::LeadStrategy(const Schedule& schedule, u64 attempt) : attempt_(attempt) {
   for (const Step& step : schedule.steps) {
     const bool plain = step.kind == OpKind::plain_read || step.kind == OpKind::plain_write;
-    // Steps without a place in the source are what the other search's machine is made of, but for these.
-    const bool placeless = step.kind == OpKind::drain || step.kind == OpKind::set_state || step.kind == OpKind::sleep ||
-                           step.kind == OpKind::wake || step.kind == OpKind::spawn || step.kind == OpKind::join ||
-                           step.kind == OpKind::now || step.kind == OpKind::end || step.kind == OpKind::choose;
-    if (plain || step.task >= kMaxTasks || (step.site.line == 0 && !placeless)) continue;
+    if (plain || step.task >= kMaxTasks || is_of_machine(step)) continue;
     steps_.push_back(step);
     known_ |= u64{1} << step.task;
   }
@@ -166,7 +183,7 @@ Action LeadStrategy::action(const Choices& choices) noexcept {
     }
     if ((seen & mask) != 0) continue;
     seen |= mask;
-    if (next.kind == OpKind::now && choices.time) {
+    if (moves_time(next) && choices.time) {
       waits_for_time_ |= mask;
       done(i);
       return kTimeAction;
@@ -201,6 +218,14 @@ u32 LeadStrategy::value(u32 options, ValueKind kind) noexcept {
   return 0;
 }
 
+bool LeadStrategy::time_passes(u32 task) noexcept {
+  const size_t next = front(task);
+  if (next == kNone || !moves_time(steps_[next])) return false;
+  waits_for_time_ |= u64{1} << task;
+  done(next);
+  return true;
+}
+
 void LeadStrategy::step(const Step& step) noexcept {
   if (step.task >= kMaxTasks) return;
   if (step.kind == OpKind::drain) {
@@ -211,6 +236,12 @@ void LeadStrategy::step(const Step& step) noexcept {
     return;
   }
   running_ = step.task;
+  if (is_of_machine(step)) return;
+  if (step.kind == OpKind::now) {  // there may be more of these looks, or fewer
+    const size_t next = front(step.task);
+    if (next != kNone && steps_[next].kind == OpKind::now && !moves_time(steps_[next])) done(next);
+    return;
+  }
   u32 looked = 0;
   for (size_t i = first_; i < steps_.size() && looked < 24; i++) {
     const Step& other = steps_[i];

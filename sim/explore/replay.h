@@ -44,6 +44,9 @@ class ReplayStrategy final : public Strategy {
   void again() override;
   Action action(const Choices& choices) noexcept override;
   u32 value(u32 options, ValueKind kind) noexcept override;
+  bool time_passes(u32) noexcept override {
+    return at_ < schedule_.steps.size() && schedule_.steps[at_].kind == OpKind::time && schedule_.steps[at_].choice == kUnasked;
+  }
   void step(const Step& step) noexcept override;
 
   /// Empty if the execution took the steps written down; else the first difference.
@@ -75,6 +78,7 @@ class LeadStrategy final : public Strategy {
   void again() override;
   Action action(const Choices& choices) noexcept override;
   u32 value(u32 options, ValueKind kind) noexcept override;
+  bool time_passes(u32 task) noexcept override;
   void step(const Step& step) noexcept override;
 
  private:

@@ -61,6 +61,9 @@ constexpr u32 kNobody = ~u32{0};
 constexpr u64 kPointer = u64{0x4000} << 48;
 constexpr bool is_pointer(u64 value) noexcept { return value >> 48 == kPointer >> 48; }
 
+/// Step::choice of a move of time for which Strategy::time_passes() has asked.
+constexpr u32 kUnasked = 1;
+
 struct Step {
   u32 task = kNobody;  ///< its arch::Task::id; kNobody for time
   OpKind kind = OpKind::load;

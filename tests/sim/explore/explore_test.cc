@@ -69,6 +69,43 @@ TEST_P(ExploreTest, AReproRunsAgainToTheSameHash) {
   EXPECT_EQ(again.story, result.story);
 }
 
+struct Looks {
+  u32 passed;
+};
+
+TEST(Confirm, TimeThatWentOnBeforeAnybodyWaitedForItIsLedTo) {
+  Tasks<Looks> program("time-passes");
+  program.task("looker", [](Looks& s) {
+    const u64 began = arch::machine().now();
+    arch::WRITE_ONCE(s.passed, arch::machine().now() > began ? 1u : 0u);
+  });
+  program.finally([](const Looks& s, sim::Ending& end) {
+    if (s.passed != 0) end.violation("late", "the clock had gone on");
+  });
+  ExploreOptions options = by(Search::dpor, Memory::sc);
+  options.milliseconds = 10'000;
+  const ExploreResult result = explore(program, options);
+  ASSERT_TRUE(result.found) << result.unconfirmed << result.error;
+  const ReplayResult again = replay(program, sim::Repro::from_json(result.repro.to_json()));
+  EXPECT_EQ(again.difference, "");
+  EXPECT_TRUE(again.violated);
+  EXPECT_EQ(result.cost.reorderings, 0u);
+}
+
+TEST(Confirm, BothSearchesHaveAsManyProcessors) {
+  Tasks<Looks> program("processors");
+  program.task("looker", [](Looks& s) { arch::WRITE_ONCE(s.passed, arch::machine().cpus()); });
+  program.finally([](const Looks& s, sim::Ending& end) {
+    if (s.passed != 3) end.violation("processors", "there are not three of them");
+  });
+  for (const Search search : {Search::dpor, Search::random}) {
+    ExploreOptions options = by(search, Memory::sc);
+    options.cpus = 3;
+    options.executions = 10;
+    EXPECT_TRUE(explore(program, options).clean());
+  }
+}
+
 TEST_P(ExploreTest, TheMinimisedScheduleIsNoMoreComplicatedThanTheOneFound) {
   Lossy lossy;
   ExploreOptions plain = options();
