@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "sim/fiber/source_path.h"
+
 namespace uringsim::sim {
 
 std::string place_text(const arch::Site& site) {
-  return site.line != 0 ? fmt::format("{}:{} {}()", site.file, site.line, site.function) : std::string();
+  return site.line != 0 ? fmt::format("{}:{} {}()", source_path(site.file), site.line, site.function) : std::string();
 }
 
 std::string state_text(u32 state) {

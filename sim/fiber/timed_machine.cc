@@ -183,6 +183,7 @@ TimedTask& TimedMachine::pick() noexcept {
 
 void TimedMachine::run_event() noexcept {
   stir();
+  barren_passes_ = 0;
   if (timers_.next_due() <= sleepers_.next_due()) {
     const u64 due = timers_.next_due();
     return expire(*timers_.pop(), due);
@@ -323,6 +324,7 @@ bool TimedMachine::wake(arch::Task& task, u32 mask) noexcept {
   if (TimedTask* const caller = self(); caller != nullptr) caller->task->clock += caller->task->memory_cost;
   if (part == nullptr || (part->state & mask) == 0) return false;
   note_effect();
+  barren_passes_ = 0;
   part->state = arch::TASK_RUNNING;
   if (part->where != Whereabouts::blocked || part->joins != nullptr) return true;
   sleepers_.remove(*part);
@@ -359,6 +361,7 @@ void TimedMachine::charge(arch::Cost what, u64 units) noexcept {
   TimedTask* const task = self();
   if (task == nullptr) return;
   task->task->clock += options_.costs.nanoseconds(what, units);
+  barren_passes_ = 0;
   // Work on data is progress even where nothing shared is written; entering the kernel to look around is not.
   if (what != arch::Cost::syscall) task->task->effects++;
 }

@@ -71,6 +71,7 @@ struct TimedOptions {
   bool preempt_kernel = false;         ///< preempt kernel threads anywhere, too
   bool skip_passes = true;             ///< the short cut through idle polling
   u64 idle_limit = ~u64{0};            ///< ns of polling without any effect, and with nothing due, that are a livelock
+  u64 pass_limit = ~u64{0};            ///< executed polling passes, of all tasks together, that lead to nothing: a livelock, too
   SchedObserver* observer = nullptr;
   LockWatch* locks = nullptr;                             ///< hears of locks that tasks and interrupts take
   const volatile std::sig_atomic_t* stop_flag = nullptr;  ///< ends a run when it becomes non-zero
@@ -239,6 +240,7 @@ class TimedMachine final : public arch::Machine {
   u64 world_ = 0;        // effects of everybody so far, as far as settled
   u64 last_effect_ = 0;  // clock of the latest poll pass that saw world_ changed
   u64 last_world_ = 0;
+  u64 barren_passes_ = 0;  // executed since anybody did more than poll, take locks and give way
   u64 awaited_ = 0;
   bool running_ = false;
   bool stop_requested_ = false;

@@ -10,6 +10,9 @@
 // Three, because a pass may end one loop and the next one begin another; together they may happen to take as long as a pass of
 // the first loop, but then the third does not.
 //
+// Pollers that take the same lock in turn leave each other a changed world and are never skipped. If many passes in a row lead to
+// nothing (no system call, no data moved, nobody woken, no event, no look at a clock), and nothing is due, they never will.
+//
 // A jump ends before anything would have happened within the passes that it leaves out: with t the clock, d the length of a
 // pass and b the earliest bound, k = (b - 1 - t) / d passes leave the clock below b at each of their operations. What comes
 // after is executed. So every clock, every statistic and every event is that of the long way.
@@ -40,6 +43,13 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
     task->statistics.passes++;
     task->statistics.spinning += duration;
     effort_.passes_executed++;
+  }
+  // An application that writes something in its passes computes.
+  const bool computes = !idle && !task->kernel_thread && !task->task->in_kernel;
+  barren_passes_ = !computes && poll.bound == kNever && next_event() == kNever ? barren_passes_ + 1 : 0;
+  if (barren_passes_ >= options_.pass_limit) {
+    end_ = RunEnd::livelock;
+    task->task->deadline = 0;
   }
   if (world_ != last_world_) {
     last_world_ = world_;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "sim/fiber/source_path.h"
 #include "sim/fiber/timed_task.h"
 
 namespace uringsim::sim {
@@ -46,7 +47,7 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
     result.state = "running";
     result.since = task.task->clock;
     if (task.poll.repeats())
-      result.waits_for = fmt::format("a change that it polls for at {}:{}", task.poll.file, task.poll.line);
+      result.waits_for = fmt::format("a change that it polls for at {}:{}", source_path(task.poll.file), task.poll.line);
   } else if (task.where == Whereabouts::queued) {
     result.state = "queued";
     result.waits_for = fmt::format("processor {}", task.cpu);

@@ -233,6 +233,53 @@ TEST(TimedPoll, ALockThatIsTriedInEveryPass) {
       {.cpus = 2});
 }
 
+/// Takes a mutex in every pass, for ever: what two waiters on a polled ring do.
+void poll_under(arch::LockWord& mutex) {
+  arch::current_task()->in_kernel = true;
+  for (;;) {
+    arch::lock_acquire(mutex, arch::LockKind::mutex, arch::Site::here());
+    machine().poll_pass(arch::Site::here());
+    arch::lock_release(mutex, arch::LockKind::mutex, arch::Site::here());
+  }
+}
+
+TEST(TimedPoll, PollersThatHandALockToEachOtherForEverAreALivelock) {
+  arch::LockWord mutex;
+  TimedWorld world({.cpus = 2, .pass_limit = 1000});
+  for (const char* const name : {"one", "other"}) world.add(name, [&mutex] { poll_under(mutex); });
+  EXPECT_EQ(world.go(1'000'000'000).end, RunEnd::livelock);
+  EXPECT_LE(world.machine.effort().passes_executed, 1000u);
+}
+
+TEST(TimedPoll, PollersMayWaitForATaskThatComputes) {
+  TimedWorld world({.cpus = 2, .pass_limit = 1000});
+  u32 word = 0;
+  world.add("poller", [&word] {
+    while (READ_ONCE(word) != 20'000) machine().poll_pass(arch::Site::here());
+  });
+  world.add("application", [&word] {
+    while (READ_ONCE(word) != 20'000) {
+      WRITE_ONCE(word, READ_ONCE(word) + 1);
+      machine().poll_pass(arch::Site::here());
+    }
+  });
+  EXPECT_EQ(world.go(1'000'000'000).end, RunEnd::finished);
+}
+
+TEST(TimedPoll, PollersThatHandALockToEachOtherMayWaitForWhatIsDue) {
+  arch::LockWord mutex;
+  TimedWorld world({.cpus = 3, .pass_limit = 1000});
+  for (const char* const name : {"one", "other"}) world.add(name, [&mutex] { poll_under(mutex); });
+  world.add("sleeper", [] {
+    machine().set_state(arch::TASK_UNINTERRUPTIBLE);
+    machine().schedule(10'000'000);
+  });
+  const RunResult result = world.go(20'000'000);
+  EXPECT_EQ(result.end, RunEnd::livelock);
+  EXPECT_GT(result.time, 10'000'000u);
+  EXPECT_GT(world.machine.effort().passes_executed, 10'000u);
+}
+
 TEST(TimedPoll, AReaderOfTheFineClockIsNotSkippedPastItsDeadline) {
   for (const bool skip : {true, false}) {
     TimedWorld world({.cpus = 1, .skip_passes = skip});
