@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
@@ -14,6 +15,7 @@ namespace uringsim::sim {
 namespace {
 
 constexpr std::size_t most_points = 10'000;
+constexpr std::size_t most_swept = 10'000'000;     ///< values in all of a sweep's points together
 constexpr std::size_t longest_string = 64u << 10;  ///< of a string after substitution
 constexpr std::size_t most_substituted = 500'000;  ///< values that substitution may add
 
@@ -21,6 +23,12 @@ std::vector<std::string_view> key_names(const Json& object) {
   std::vector<std::string_view> names;
   for (const Json::Key& key : object.keys) names.push_back(key.text);
   return names;
+}
+
+std::size_t count_values(const Json& value) {
+  std::size_t total = 1;
+  for (const Json& item : value.items) total += count_values(item);
+  return total;
 }
 
 /// "a.b.0" or "/a/b/0" in parts. JSON pointer escapes (~0, ~1) are undone.
@@ -50,42 +58,51 @@ Json* element(Json& list, std::string_view part) {
   return &list.items[index];
 }
 
-/// Puts `value` where `path` says. `source` names the origin of the request in errors.
-void set_path(Document& document, std::string_view path, Json value, const std::string& source) {
-  if (const Json* const params = document.root.find("params"); params != nullptr && params->find(path) != nullptr) {
-    *document.root.find("params")->find(path) = std::move(value);
-    return;
-  }
+/// Somebody who wants `path` of a document changed, and how mistakes of theirs are told.
+struct Request {
+  std::vector<std::string_view> fields;  ///< what a file may have at its top; none: anything, for the decoder to judge
+  u32 source;                            ///< of the document: what new keys come from
+  std::function<void(const Origin& at, const std::string& path, const std::string& what)> fail;
+};
+
+/// The value that `path` leads to: a param, or a place in the tree, made if it is a field that the file leaves out.
+Json& find_place(Document& document, std::string_view path, const Request& request) {
+  if (Json* const params = document.root.find("params"); params != nullptr && params->find(path) != nullptr)
+    return *params->find(path);
   const std::vector<std::string> parts = path_parts(path);
   Json* at = &document.root;
   std::string walked;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const bool last = i + 1 == parts.size();
+    const auto fail = [&](const std::string& what) { request.fail(at->at, walked.empty() ? "/" : walked, what); };
+    Json* next = nullptr;
     if (at->kind == Json::Kind::array) {
-      Json* const item = element(*at, parts[i]);
-      if (item == nullptr)
-        throw InputError(fmt::format("{}: {}: the list there has {} elements, {} is none of them", source, walked,
-                                     at->items.size(), in_quotes(parts[i])));
-      at = item;
+      next = element(*at, parts[i]);
+      if (next == nullptr)
+        fail(fmt::format("the list there has {} elements, {} is none of them", at->items.size(), in_quotes(parts[i])));
     } else if (at->kind == Json::Kind::object) {
-      Json* member = at->find(parts[i]);
-      if (member == nullptr && (last || i == 0) && (parts.size() > 1 || parts[i].find_first_of(" =") == std::string::npos)) {
+      next = at->find(parts[i]);
+      const bool field = i == 0 && (request.fields.empty() ||
+                                    std::find(request.fields.begin(), request.fields.end(), parts[0]) != request.fields.end());
+      if (next == nullptr && (last || field) && (parts.size() > 1 || parts[i].find_first_of(" =") == std::string::npos)) {
         // A field that the file leaves at its default. Whether it exists at all is the decoder's to say.
-        at->keys.push_back({parts[i], value.at});
-        member = &at->items.emplace_back();
-        member->at = value.at;
-        if (!last) member->kind = Json::Kind::object;
+        const Origin here{request.source, at->at.line, at->at.column};
+        at->keys.push_back({parts[i], here});
+        next = &at->items.emplace_back();
+        next->at = here;
+        if (!last) next->kind = Json::Kind::object;
       }
-      if (member == nullptr)
-        throw InputError(fmt::format("{}: {}: no {} there; {}", source, walked.empty() ? "/" : walked, in_quotes(parts[i]),
-                                     name_hint(parts[i], key_names(*at))));
-      at = member;
+      if (next == nullptr) {
+        const bool top = i == 0 && !request.fields.empty();
+        fail(fmt::format("no {} there; {}", in_quotes(parts[i]), name_hint(parts[i], top ? request.fields : key_names(*at))));
+      }
     } else {
-      throw InputError(fmt::format("{}: {}: {} has no parts", source, walked, kind_name(at->kind)));
+      fail(fmt::format("{} has no parts", kind_name(at->kind)));
     }
+    at = next;
     walked += "/" + parts[i];
   }
-  *at = std::move(value);
+  return *at;
 }
 
 /// Inserts params into strings. Values added are counted, so that params of params cannot explode.
@@ -123,12 +140,6 @@ class Substitution {
     fail(at, path, fmt::format("no param {}; {}", in_quotes(name), name_hint(name, names)));
   }
 
-  static std::size_t size(const Json& value) {
-    std::size_t total = 1;
-    for (const Json& item : value.items) total += size(item);
-    return total;
-  }
-
   void string(Json& at, const std::string& path) {
     const std::string text = at.text;
     std::string out;
@@ -140,7 +151,7 @@ class Substitution {
       if (close == std::string::npos) fail(at, path, "\"${\" without \"}\"");
       const Json& value = lookup(at, path, std::string_view(text).substr(open + 2, close - open - 2));
       if (open == 0 && close + 1 == text.size()) {
-        added_ += size(value);
+        added_ += count_values(value);
         if (added_ > most_substituted) fail(at, path, "params grow the scenario beyond all measure");
         const Origin here = at.at;
         Json copy = value;
@@ -179,21 +190,27 @@ class Substitution {
 }  // namespace
 
 void apply_set(Document& document, std::string_view assignment, const std::vector<std::string_view>& fields) {
-  const std::string source = fmt::format("--set {}", in_quotes(assignment));
+  const u32 source = static_cast<u32>(document.sources.size());
+  document.sources.push_back(fmt::format("--set {}", in_quotes(assignment)));
+  const Request request{fields, source, [&](const Origin& at, const std::string& path, const std::string& what) {
+                          throw InputError(fmt::format("{}: {}: {}", document.where({source, at.line, at.column}), path, what));
+                        }};
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0)
-    throw InputError(fmt::format("{}: is not NAME=VALUE; NAME is a param or a path like rings.r0.entries", source));
+    request.fail(document.root.at, "/", "is not NAME=VALUE; NAME is a param or a path like rings.r0.entries");
   const std::string_view name = assignment.substr(0, equals);
   if (name.find_first_of("./") == std::string_view::npos && std::find(fields.begin(), fields.end(), name) == fields.end()) {
     std::vector<std::string_view> names;
     if (const Json* const params = document.root.find("params")) names = key_names(*params);
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       names.insert(names.end(), fields.begin(), fields.end());
-      throw InputError(fmt::format("{}: neither a param nor a field of the file; {}", source, name_hint(name, names)));
+      request.fail(document.root.at, "/", fmt::format("neither a param nor a field of the file; {}", name_hint(name, names)));
     }
   }
-  Json value = read_set_value(document, assignment.substr(equals + 1), source);
-  set_path(document, name, std::move(value), source);
+  Json& place = find_place(document, name, request);
+  std::string path;
+  for (const std::string& part : path_parts(name)) path += "/" + part;
+  place = read_set_value(document, assignment.substr(equals + 1), {source, place.at.line, place.at.column}, path);
 }
 
 std::string SweepPoint::name() const {
@@ -213,6 +230,7 @@ std::vector<SweepPoint> sweep_points(const Document& document) {
   if (sweep->kind != Json::Kind::object)
     fail(*sweep, "/sweep", fmt::format("is {}; an object of lists is needed", kind_name(sweep->kind)));
   if (sweep->items.empty()) fail(*sweep, "/sweep", "is empty; name a param and list its values");
+  const std::size_t size = count_values(document.root);
   points.emplace_back();
   for (std::size_t i = 0; i < sweep->items.size(); ++i) {
     const Json& values = sweep->items[i];
@@ -220,6 +238,8 @@ std::vector<SweepPoint> sweep_points(const Document& document) {
     if (values.kind != Json::Kind::array || values.items.empty()) fail(values, path, "needs a list of at least one value");
     if (points.size() * values.items.size() > most_points)
       fail(values, path, fmt::format("more than {} combinations", most_points));
+    if (points.size() * values.items.size() > most_swept / size)
+      fail(values, path, fmt::format("more than {} combinations of a file with {} values", most_swept / size, size));
     std::vector<SweepPoint> longer;
     for (const SweepPoint& point : points)
       for (const Json& value : values.items) {
@@ -240,7 +260,11 @@ void apply_point(Document& document, const SweepPoint& point) {
     if (path.find_first_of("./") == std::string::npos && (params == nullptr || params->find(path) == nullptr))
       throw InputError(fmt::format("{}: /sweep/{}: no param {}; {}", document.where(value.at), path, in_quotes(path),
                                    name_hint(path, params == nullptr ? std::vector<std::string_view>{} : key_names(*params))));
-    set_path(document, path, value, fmt::format("{}: /sweep/{}", document.where(value.at), path));
+    const Request request{
+        {}, value.at.source, [&, &key = path, &at = value.at](const Origin&, const std::string& where, const std::string& what) {
+          throw InputError(fmt::format("{}: /sweep/{}: {}: {}", document.where(at), key, where, what));
+        }};
+    find_place(document, path, request) = value;
   }
 }
 

@@ -69,8 +69,9 @@ std::string to_text(const Json& value) {
 }
 
 std::string Document::where(const Origin& at) const {
-  const std::string& name = at.source < sources.size() ? sources[at.source] : std::string();
-  return at.line == 0 ? name : fmt::format("{}:{}:{}", name, at.line, at.column);
+  if (sources.empty()) return {};
+  const std::string place = at.line == 0 ? sources[0] : fmt::format("{}:{}:{}", sources[0], at.line, at.column);
+  return at.source == 0 || at.source >= sources.size() ? place : fmt::format("{} ({})", place, sources[at.source]);
 }
 
 namespace {
@@ -273,27 +274,25 @@ Document read_json_file(const std::string& path, const JsonLimits& limits) {
   return read_json(text, path, limits);
 }
 
-Json read_set_value(Document& document, std::string_view text, const std::string& name) {
-  const u32 source = static_cast<u32>(document.sources.size());
-  document.sources.push_back(name);
-  TreeBuilder builder(text, source, JsonLimits{});
+Json read_set_value(const Document& document, std::string_view text, const Origin& place, const std::string& path) {
+  TreeBuilder builder(text, place.source, JsonLimits{});
   Json value;
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
     value = std::move(builder.root);
   } else {
     // Something that starts like a structure was meant as one: its mistake is an error, not a string.
     if (!text.empty() && (text.front() == '{' || text.front() == '[' || text.front() == '"'))
-      throw InputError(fmt::format("{}: column {} of the value: {}", name, builder.error_at.column, builder.error));
+      throw InputError(
+          fmt::format("{}: {}: column {} of the value: {}", document.where(place), path, builder.error_at.column, builder.error));
     value.kind = Json::Kind::string;
     value.text = std::string(text);
   }
-  // One line, given by the user: the name says where.
-  const auto place = [source](auto& self, Json& at) -> void {
-    at.at = {source, 0, 0};
-    for (Json::Key& key : at.keys) key.at = {source, 0, 0};
+  const auto put = [&place](auto& self, Json& at) -> void {
+    at.at = place;
+    for (Json::Key& key : at.keys) key.at = place;
     for (Json& item : at.items) self(self, item);
   };
-  place(place, value);
+  put(put, value);
   return value;
 }
 

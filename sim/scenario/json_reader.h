@@ -64,7 +64,7 @@ struct Document {
   std::vector<std::string> sources;
   Json root;
 
-  /// `file:line:column` of `at`, or just the source's name where there is one line anyway (--set).
+  /// `file:line:column` of `at`; of what a --set put in, the place in the file where it stands, and which --set that was.
   [[nodiscard]] std::string where(const Origin& at) const;
 };
 
@@ -72,7 +72,8 @@ struct Document {
 [[nodiscard]] Document read_json(std::string_view text, std::string source, const JsonLimits& limits = {});
 /// Reads and parses a file; "-" is not special. Throws InputError, naming the file and the system's reason.
 [[nodiscard]] Document read_json_file(const std::string& path, const JsonLimits& limits = {});
-/// Parses the value of a --set, adding `name` to the document's sources: JSON if it is JSON, else the text as a string.
-[[nodiscard]] Json read_set_value(Document& document, std::string_view text, const std::string& name);
+/// Parses the value of a --set: JSON if it is JSON, else the text as a string. All of it is said to stand at `place` in errors,
+/// and its own belong to `path`.
+[[nodiscard]] Json read_set_value(const Document& document, std::string_view text, const Origin& place, const std::string& path);
 
 }  // namespace uringsim::sim

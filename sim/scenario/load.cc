@@ -39,6 +39,8 @@ Scenario decode_scenario(Document document) {
   Decoder decoder(document);
   decode_object(decoder, document.root, scenario, table_of<Scenario>());
   scenario.text = to_text(document.root);
+  const Json* const engines = document.root.find("engines");
+  scenario.engines_where = document.where(engines != nullptr ? engines->at : document.root.at) + ": /engines";
   for (Entry<TaskOptions>& task : scenario.tasks)
     for (Expectation& expectation : scenario.expect)
       if (auto* const variable = std::get_if<VariableExpectation>(&expectation.what);
@@ -67,7 +69,9 @@ std::vector<SweptScenario> load_sweep(const std::string& path, const std::vector
     Scenario scenario = decode_scenario(std::move(copy));
     scenarios.push_back({std::move(point), std::move(scenario)});
   }
-  if (scenarios.empty()) throw InputError(path + ": /sweep: is missing: the lists of values to run with");
+  if (scenarios.empty())
+    throw InputError(document.where(document.root.at) +
+                     ": /sweep: is missing: the lists of values to run with, as in {\"idle\": [\"4ms\", \"8ms\"]}");
   return scenarios;
 }
 

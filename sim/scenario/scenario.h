@@ -29,6 +29,7 @@ struct Scenario {
   std::string about;
   Ref kernel{"v5.4", ""};
   std::vector<Engine> engines{Engine::timed, Engine::live};
+  std::string engines_where;  ///< file:line:column and path, for errors
   u64 seed = 1;
   MachineSettings machine;
   Named<DeviceOptions> devices;

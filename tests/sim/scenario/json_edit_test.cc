@@ -8,7 +8,7 @@
 namespace uringsim::sim {
 namespace {
 
-const std::vector<std::string_view> fields{"params", "rings", "bugs", "sweep", "name"};
+const std::vector<std::string_view> fields{"params", "rings", "bugs", "sweep", "name", "machine"};
 
 Document document() {
   return read_json(R"({"name": "x", "params": {"idle": "4ms", "n": 2, "both": "${idle}+${n}"},
@@ -53,20 +53,25 @@ TEST(JsonEdit, SetBelowAPartThatTheFileLeavesOutMakesThePart) {
   EXPECT_EQ(to_text(*edited.root.find("machine")), R"({"cpus":3,"hz":100})");
 }
 
-TEST(JsonEdit, SetThatLeadsNowhereSaysWhatWouldBeRight) {
-  EXPECT_EQ(error_of({"idel=1ms"}), "--set \"idel=1ms\": neither a param nor a field of the file; did you mean \"idle\"?");
-  EXPECT_EQ(error_of({"rings.r1.entries=4"}), "--set \"rings.r1.entries=4\": /rings: no \"r1\" there; did you mean \"r0\"?");
+TEST(JsonEdit, SetThatLeadsNowhereSaysWhereAndWhatWouldBeRight) {
+  EXPECT_EQ(error_of({"idel=1ms"}),
+            "f.json:1:1 (--set \"idel=1ms\"): /: neither a param nor a field of the file; did you mean \"idle\"?");
+  EXPECT_EQ(error_of({"rings.r1.entries=4"}),
+            "f.json:2:33 (--set \"rings.r1.entries=4\"): /rings: no \"r1\" there; did you mean \"r0\"?");
+  EXPECT_EQ(error_of({"ring.r0.entries=4"}),
+            "f.json:1:1 (--set \"ring.r0.entries=4\"): /: no \"ring\" there; did you mean \"rings\"?");
   EXPECT_EQ(error_of({"rings.r0.list.2=4"}),
-            "--set \"rings.r0.list.2=4\": /rings/r0/list: the list there has 2 elements, \"2\" is none of them");
-  EXPECT_EQ(error_of({"name.x=4"}), "--set \"name.x=4\": /name: a string has no parts");
-  EXPECT_EQ(error_of({"idle"}).rfind("--set \"idle\": is not NAME=VALUE", 0), 0u);
-  EXPECT_EQ(error_of({"idle=[1"}).rfind("--set \"idle=[1\": column", 0), 0u);
+            "f.json:2:87 (--set \"rings.r0.list.2=4\"): /rings/r0/list: the list there has 2 elements, \"2\" is none of them");
+  EXPECT_EQ(error_of({"name.x=4"}), "f.json:1:10 (--set \"name.x=4\"): /name: a string has no parts");
+  EXPECT_EQ(error_of({"idle"}).rfind("f.json:1:1 (--set \"idle\"): /: is not NAME=VALUE", 0), 0u);
+  EXPECT_EQ(error_of({"rings.r0.list=[1"}).rfind("f.json:2:87 (--set \"rings.r0.list=[1\"): /rings/r0/list: column", 0), 0u);
 }
 
 TEST(JsonEdit, UnknownAndUnfinishedParamsAreErrorsAtTheirPlace) {
   EXPECT_EQ(error_of({"rings.r0.text=${idel}"}),
-            "--set \"rings.r0.text=${idel}\": /rings/r0/text: no param \"idel\"; did you mean \"idle\"?");
-  EXPECT_EQ(error_of({"rings.r0.text=${idle"}), "--set \"rings.r0.text=${idle\": /rings/r0/text: \"${\" without \"}\"");
+            "f.json:2:110 (--set \"rings.r0.text=${idel}\"): /rings/r0/text: no param \"idel\"; did you mean \"idle\"?");
+  EXPECT_EQ(error_of({"rings.r0.text=${idle"}),
+            "f.json:2:110 (--set \"rings.r0.text=${idle\"): /rings/r0/text: \"${\" without \"}\"");
 }
 
 TEST(JsonEdit, ParamsCannotUseThemselvesOrExplode) {
@@ -105,6 +110,15 @@ TEST(JsonEdit, AnImmenseSweepIsRefusedBeforeItIsBuilt) {
   for (int i = 1; i < 200; ++i) values += "," + std::to_string(i);
   Document swept = document();
   apply_set(swept, R"(sweep={"idle": )" + values + R"(], "n": )" + values + "]}", fields);
+  EXPECT_THROW((void)sweep_points(swept), InputError);
+}
+
+TEST(JsonEdit, ASweepOfALargeFileIsRefusedBeforeItIsBuilt) {
+  std::string steps = "[0";
+  for (int i = 1; i < 20'000; ++i) steps += ",0";
+  std::string values = "[0";
+  for (int i = 1; i < 1000; ++i) values += "," + std::to_string(i);
+  Document swept = read_json(R"({"params": {"n": 1}, "tasks": )" + steps + R"(], "sweep": {"n": )" + values + "]}}", "f.json");
   EXPECT_THROW((void)sweep_points(swept), InputError);
 }
 
