@@ -11,11 +11,14 @@
 #include "sim/scenario/decoder.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/plan.h"
+#include "sim/scenario/step_runner.h"
 #include "uapi/abi/setup.h"
 
 namespace uringsim::sim {
 
 namespace {
+
+constexpr u64 most_contents = u64{3} << 29;  ///< bytes, of a heap of 2 GiB
 
 template <class T>
 std::vector<std::string_view> names_of_entries(const Named<T>& entries) {
@@ -44,6 +47,7 @@ class References {
     require_known(scenario_.kernel, "kernel", known_kernels());
     for (const auto& file : scenario_.files) check_file(file);
     for (const auto& device : scenario_.devices) check_room(device);
+    check_contents();
     for (const auto& ring : scenario_.rings) check_ring(ring);
     for (const auto& task : scenario_.tasks) {
       if (task.value.cpu && *task.value.cpu >= scenario_.machine.cpus)
@@ -122,6 +126,20 @@ class References {
     }
   }
 
+  /// Whether there is memory for all that files start with, whatever their devices.
+  void check_contents() const {
+    u64 bytes = 0;
+    for (const auto& file : scenario_.files) {
+      if (file.value.kind() != FileType::regular || file.value.content == Content::hole) continue;
+      bytes += file.value.size.count;  // each at most 16 TiB, and few
+      if (bytes > most_contents)
+        fail(file.where,
+             fmt::format("the contents of files are kept in memory, at most {} of them; \"content\": \"hole\" makes a "
+                         "file of any size that is read as zeros",
+                         to_text(Bytes{most_contents})));
+    }
+  }
+
   void check_ring(const Entry<RingOptions>& entry) const {
     const RingOptions& options = entry.value;
     for (const Ref& name : options.register_files) file(name);
@@ -133,7 +151,10 @@ class References {
   }
 
   void steps(const Steps& list) {
-    for (const TaskStep& step : list) std::visit([this](const auto& one) { check(one); }, step.action);
+    for (const TaskStep& step : list) {
+      where_ = &step.where;
+      std::visit([this](const auto& one) { check(one); }, step.action);
+    }
   }
 
   void check(const Request& request) const { file(request.file); }
@@ -169,7 +190,20 @@ class References {
   void check(const SleepStep&) const {}
   void check(const SpinStep&) const {}
   void check(const YieldStep&) const {}
-  void check(const RepeatStep& step) { steps(step.steps); }
+  /// A number of rounds that only the run knows is limited there.
+  void check(const RepeatStep& step) {
+    const u64 outer = rounds_;
+    if (step.times.is_constant()) {
+      const s64 times = step.times.value();
+      if (times < 0) fail(*where_, fmt::format("\"repeat\": {} is not an integer from 0 to {}", times, most_steps));
+      if (times != 0 && static_cast<u64>(times) > most_steps / rounds_)
+        fail(*where_, fmt::format("\"repeat\": {} rounds{} are more than a run can do; at most {} are possible", times,
+                                  rounds_ == 1 ? "" : fmt::format(" in each of {}", rounds_), most_steps));
+      rounds_ *= std::max<u64>(1, static_cast<u64>(times));
+    }
+    steps(step.steps);
+    rounds_ = outer;
+  }
   void check(const IfStep& step) {
     steps(step.then);
     steps(step.otherwise);
@@ -309,7 +343,9 @@ class References {
   std::vector<FileEnd> ends_;
   std::vector<std::string_view> files_, rings_, tasks_;
   std::vector<std::string> posted_, forked_;
-  bool registers_later_ = false;  ///< some step registers files: who knows when
+  const std::string* where_ = nullptr;  ///< the step that is looked at
+  u64 rounds_ = 1;                      ///< how often the loops around it run it, as far as the file says
+  bool registers_later_ = false;        ///< some step registers files: who knows when
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ namespace {
 constexpr u64 second = 1'000'000'000;
 constexpr u64 longest_run = 24 * 3600 * second;  ///< of virtual time, unless the scenario says otherwise
 constexpr u64 longest_polling = 600 * second;    ///< timed: polling without any effect
+constexpr u64 most_passes = 1u << 20;            ///< timed: passes of pollers that only get in each other's way
 
 LatencyReport latency_report(const Histogram& histogram) {
   return {histogram.count(),
@@ -68,6 +69,7 @@ class ScenarioRun {
       timed.seed = report_.seed;
       timed.slice = scenario_.machine.time_slice.count;
       timed.idle_limit = longest_polling;
+      timed.pass_limit = most_passes;
       timed.stop_flag = options_.stop;
       timed.observer = &observer_;
       timed.locks = observer_.checks().lock_watch();
@@ -93,8 +95,8 @@ class ScenarioRun {
       std::string declared;
       for (const Engine engine : scenario_.engines)
         declared += fmt::format("{}{}", declared.empty() ? "" : ", ", name_of(engine));
-      throw InputError(fmt::format("{}: /engines: the scenario does not declare the engine \"{}\"; it declares: {}",
-                                   scenario_.file, name_of(options_.engine), declared));
+      throw InputError(fmt::format("{}: the scenario does not declare the engine \"{}\"; it declares: {}",
+                                   scenario_.engines_where, name_of(options_.engine), declared));
     }
   }
 

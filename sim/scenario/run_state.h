@@ -68,6 +68,7 @@ struct TaskState {
   uptr io = 0;               ///< memory of read and write steps
   u64 io_bytes = 0;
   u64 steps = 0;   ///< executed so far
+  u64 rounds = 0;  ///< of its loops, so far
   u32 index = 0;   ///< of the task in Scenario::tasks
   u32 number = 0;  ///< `self`
   s64 exit_code = 0;

@@ -73,6 +73,7 @@ bool StepRunner::prepare() {
 bool StepRunner::run(const Steps& steps) {
   for (const TaskStep& step : steps) {
     where_ = step.where.c_str();
+    if (task_->steps == most_steps) return fail("the task has executed {} steps, and is not at its end", most_steps);
     app_.before_step(++task_->steps);
     if (!std::visit([this](const auto& one) { return act(one); }, step.action)) return false;
   }
@@ -81,18 +82,22 @@ bool StepRunner::run(const Steps& steps) {
 
 // ---- control -----------------------------------------------------------------------------------------------------------
 
+bool StepRunner::next_round(const char* where) {
+  if (++task_->rounds <= most_steps) return true;
+  where_ = where;
+  return fail("the task's loops have had {} rounds, and are not over", most_steps);
+}
+
 bool StepRunner::act(const RepeatStep& step) {
+  constexpr u64 many = 1 << 16;
+  constexpr u64 time_of_many = 10'000;  // ns
+  const char* const here = where_;
   const s64 times = value(step.times);
-  constexpr s64 many = 1 << 16;
-  constexpr u64 millisecond = 1'000'000;
-  u64 last = 0;
   for (s64 i = 0; i < times; ++i) {
     assign(step.index, i);
-    if (!run(step.steps)) return false;
-    if (i % many != many - 1) continue;
+    if (!next_round(here) || !run(step.steps)) return false;
     // Rounds that touch nothing of the machine are computing, which takes time like any other: else nobody could stop the run.
-    if (app_.now() == last) app_.spin(millisecond);
-    last = app_.now();
+    if (task_->rounds % many == 0) app_.spin(time_of_many);
   }
   return true;
 }
@@ -108,7 +113,7 @@ bool StepRunner::act(const WhileStep& step) {
       where_ = here;
       return fail("the loop is not over after {} rounds", step.limit);
     }
-    if (!run(step.steps)) return false;
+    if (!next_round(here) || !run(step.steps)) return false;
     if (value(step.condition) != 0) app_.poll_pass();  // what this pass saw did not end the loop
   }
   return true;

@@ -16,6 +16,10 @@ namespace uringsim::sim {
 /// Byte `at` of the pattern with `seed`: what files hold and writes write.
 [[nodiscard]] constexpr u8 pattern_byte(u64 at, u32 seed) noexcept { return static_cast<u8>(at * 31 + (at >> 8) * 17 + seed); }
 
+/// What one task may do in a run, in steps and in rounds of loops: minutes of the host's time. Beyond that nobody waits for the
+/// end.
+inline constexpr u64 most_steps = 1'000'000'000;
+
 /// Memory for a run, shared by its tasks. Called once, by whichever task is first.
 [[nodiscard]] SharedState* make_shared_state(Environment& app, const Plan& plan);
 
@@ -124,6 +128,8 @@ class StepRunner {
 
   [[nodiscard]] s64 value(const Expression& expression) const noexcept;
   void assign(Variable variable, s64 number) noexcept;
+  /// Begins another round of the loop at `where`. False if the task has done too much; the failure is reported.
+  bool next_round(const char* where);
   bool expect(s64 got, const std::optional<Expression>& wanted, const char* call);
   /// Reports a failure at the current step; returns false.
   bool fail(const char* what);

@@ -119,15 +119,30 @@ TEST(LoadScenario, VariablesHaveToBeSetSomewhere) {
             "/tasks/app/steps/1/set/self: \"self\" is the task's number and cannot be set");
 }
 
+TEST(LoadScenario, WhatASetPutsInIsTheSetsMistakeAtItsPlaceInTheFile) {
+  EXPECT_EQ(error_of({"rings.r0.flagz=[]"}),
+            "f.json:7:20 (--set \"rings.r0.flagz=[]\"): /rings/r0/flagz: unknown field \"flagz\"; did you mean \"flags\"?");
+  EXPECT_EQ(error_of({"machine.cpus=0"}),
+            "f.json:3:24 (--set \"machine.cpus=0\"): /machine/cpus: 0 is not an integer from 1 to 64");
+}
+
 TEST(LoadScenario, ContradictionsAreRefused) {
   EXPECT_EQ(what_of("tasks.app.cpu=2"), "/tasks/app: is bound to processor 2, but the machine has 2 (numbered from 0)");
   EXPECT_EQ(what_of("files.data.size=2GiB"), "/files/data: its 2 GiB do not fit the 1 GiB of device \"nvme0\"");
   EXPECT_EQ(what_of("files.more={\"device\":\"nvme0\",\"size\":\"1000MiB\"}"),
             "/files/more: its 1000 MiB do not fit the 1 GiB of device \"nvme0\" beside the files before it");
   EXPECT_EQ(what_of("files.more={\"device\":\"nvme0\",\"size\":\"1000MiB\",\"content\":\"hole\"}"), "no error");
+  EXPECT_NE(error_of({"devices.nvme0.size=64GiB", "files.data.size=2GiB"}).find("/files/data: the contents of files are kept in"),
+            std::string::npos);
+  EXPECT_EQ(error_of({"devices.nvme0.size=64GiB", "files.data.size=2GiB", "files.data.content=hole"}), "no error");
   EXPECT_EQ(what_of("files.tmp={\"device\":\"nvme0\"}"),
             "/files/tmp: is the name of a directory of the file system (/tmp); choose another");
   EXPECT_EQ(what_of("tasks.app.steps.1={\"spin\":\"301s\"}"), "/tasks/app/steps/1/spin: \"301s\" is not at most 5 min");
+  EXPECT_EQ(what_of("tasks.app.steps.0.repeat=-1"), "/tasks/app/steps/0: \"repeat\": -1 is not an integer from 0 to 1000000000");
+  EXPECT_EQ(
+      what_of("tasks.app.steps.1={\"repeat\":1000000,\"steps\":[{\"repeat\":\"4 * 1000000\",\"steps\":[]}]}"),
+      "/tasks/app/steps/1/steps/0: \"repeat\": 4000000 rounds in each of 1000000 are more than a run can do; at most 1000000000 "
+      "are possible");
   EXPECT_EQ(what_of("machine.hz=200"),
             "/machine/hz: no kernel ticks 200 times a second; 100, 250, 300 or 1000 would be possible");
   EXPECT_EQ(what_of("files.p.size=4KiB"), "/files/p/size: a pipe has none; only for: regular");

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <thread>
+
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/load.h"
 #include "sim/scenario/vocabulary.h"
@@ -73,6 +77,39 @@ TEST(RunScenario, PollingForWhatNobodyDoesIsALivelock) {
   const RunReport report = run(
       R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"reap": {"ring": "r", "cqes": 1, "until": true}}]}, "b": {"steps": [{"sleep": "2000s"}]}})");
   EXPECT_NE(wrong(report).find("livelock at"), std::string::npos) << wrong(report);
+}
+
+TEST(RunScenario, ALoopThatOnlyComputesTakesTimeAndEndsAtALimit) {
+  const RunReport counts = run(
+      R"("tasks": {"a": {"steps": [{"set": {"n": 200000}}, {"repeat": "n", "steps": []}, {"repeat": 200, "steps": [{"repeat": 1000, "steps": []}]}]}})");
+  EXPECT_EQ(wrong(counts), "");
+  EXPECT_GT(counts.time_ns, 40'000u);
+  const RunReport endless =
+      run(R"("tasks": {"a": {"steps": [{"set": {"n": 2000000000}}, {"repeat": "n", "steps": []}]}}, "limit": "1ms")");
+  EXPECT_NE(wrong(endless).find("time limit at"), std::string::npos) << wrong(endless);
+}
+
+TEST(RunScenario, TwoWaitersThatPollAnEmptyRingAreALivelock) {
+  const RunReport report = run(R"("bugs": ["iopoll-spins-with-cqe-ready"], "rings": {"r": {"flags": ["IOPOLL"]}},
+    "tasks": {"a": {"count": 2, "steps": [{"wait": {"ring": "r"}}]}})");
+  EXPECT_NE(wrong(report).find("livelock at"), std::string::npos) << wrong(report);
+}
+
+TEST(RunScenario, ALoopThatOnlyComputesCanBeStoppedOnEveryEngine) {
+  for (const Engine engine : {Engine::timed, Engine::live}) {
+    volatile std::sig_atomic_t stop = 0;
+    RunOptions options;
+    options.engine = engine;
+    options.stop = &stop;
+    const std::jthread stopper([&stop] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      stop = 1;
+    });
+    const RunReport report = run(
+        R"("tasks": {"a": {"steps": [{"set": {"n": 900000000}}, {"repeat": 1000, "steps": [{"repeat": "n", "steps": []}]}]}})",
+        options);
+    EXPECT_NE(wrong(report).find("stopped at"), std::string::npos) << wrong(report);
+  }
 }
 
 TEST(RunScenario, FilesOnSeveralDevicesEachGoToTheirOwn) {
