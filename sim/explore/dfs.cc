@@ -141,6 +141,10 @@ std::vector<u32> DfsStrategy::position() const {
   return taken;
 }
 
-void DfsStrategy::resume(const std::vector<u32>& position) { prefix_ = position; }
+void DfsStrategy::resume(const std::vector<u32>& position, u64 subtrees) {
+  prefix_ = position;
+  // A way that ends inside of a subtree enters it once more, and under its old number.
+  subtrees_ = position.size() > kShardDepth && subtrees != 0 ? subtrees - 1 : subtrees;
+}
 
 }  // namespace uringsim::sim

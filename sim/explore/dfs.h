@@ -46,8 +46,10 @@ class DfsStrategy final : public Strategy {
 
   /// The position in the tree, for a checkpoint: the option to take at each choice of the next execution. Empty at the end.
   [[nodiscard]] std::vector<u32> position() const;
+  /// Subtrees met so far: goes with the position.
+  [[nodiscard]] u64 subtrees() const noexcept { return subtrees_; }
   /// Goes on from there instead of from the beginning.
-  void resume(const std::vector<u32>& position);
+  void resume(const std::vector<u32>& position, u64 subtrees);
 
  private:
   struct Node {

@@ -100,9 +100,22 @@ void take_finding(ExploreResult& result, std::unique_ptr<OperationalMachine>& ma
   dress(result, *machine, program, options.profile);
 }
 
-/// What a checkpoint is of.
-std::string identity(const Program& program, const ExploreOptions& options) {
-  return fmt::format("{} shard {}/{}", search_identity(program.name(), options.profile, options), options.shard, options.shards);
+std::string identity(const Program& program, const ExploreOptions& options, const JobShare& share) {
+  return detail::checkpoint_identity(program, options, share.jobs);
+}
+
+/// Whether the search writes down where it stands: in a file of its own, or one of several jobs to whoever started them.
+bool keeps(const ExploreOptions& options, const JobShare& share) { return share.keep || !options.checkpoint.empty(); }
+
+/// Where the search stopped before.
+Checkpoint kept(const Program& program, const ExploreOptions& options, const JobShare& share) {
+  if (share.from != nullptr) return *share.from;
+  if (!options.checkpoint.empty()) return Checkpoint::read(options.checkpoint, identity(program, options, share));
+  return {};
+}
+
+void keep_this(const Checkpoint& checkpoint, const ExploreOptions& options, const JobShare& share) {
+  share.keep ? share.keep(checkpoint) : checkpoint.write(options.checkpoint);
 }
 
 /// How often a search with a checkpoint writes it, so that one that is killed can go on.
@@ -130,8 +143,7 @@ class Sampling {
     const auto start = Clock::now();
     machine_ = make_machine(machine_options(options_));
     machine_->set_up(program_);
-    Checkpoint checkpoint;
-    if (!options_.checkpoint.empty()) checkpoint = Checkpoint::read(options_.checkpoint, identity(program_, options_));
+    const Checkpoint checkpoint = kept(program_, options_, share_);
     if (checkpoint.finished) return finished(checkpoint);
     make_strategy(checkpoint);
     result_.executions = checkpoint.executions;
@@ -143,7 +155,7 @@ class Sampling {
     result_.exhaustive = strategy_->exhausted() && result_.cut == 0 && machine_->exact() && (dfs_ == nullptr || !dfs_->bounded());
     if (!result_.exhaustive && !result_.found) result_.share = strategy_->share();
     if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
-    if (!options_.checkpoint.empty() && !result_.found) save(!stopped);
+    if (keeps(options_, share_) && !result_.found) save(!stopped);
     if (result_.found) take_finding(result_, machine_, program_, options_);
     return std::move(result_);
   }
@@ -170,7 +182,8 @@ class Sampling {
       bounds.job = share_.job;
       auto dfs = std::make_unique<DfsStrategy>(bounds);
       dfs_ = dfs.get();
-      if (!checkpoint.position.empty()) dfs_->resume(checkpoint.position);
+      if (!checkpoint.position.empty())
+        dfs_->resume(checkpoint.position, checkpoint.counters.empty() ? 0 : checkpoint.counters[0]);
       strategy_ = std::move(dfs);
     }
   }
@@ -188,7 +201,7 @@ class Sampling {
       if ((turns & 63) == 63) {
         const auto now = Clock::now();
         if (now >= until) return true;
-        if (now >= keep && !options_.checkpoint.empty() && !result_.found) {
+        if (now >= keep && keeps(options_, share_) && !result_.found) {
           keep = now + kKeepEvery;
           result_.seconds = seconds_since(start) + before_.seconds;
           save(false);
@@ -224,14 +237,17 @@ class Sampling {
     Checkpoint checkpoint;
     checkpoint.finished = finished;
     checkpoint.exhaustive = result_.exhaustive;
-    checkpoint.identity = identity(program_, options_);
+    checkpoint.identity = identity(program_, options_, share_);
     checkpoint.begun = first_ + begun_;
     checkpoint.executions = result_.executions;
     checkpoint.blocked = result_.blocked;
     checkpoint.cut = result_.cut;
     checkpoint.seconds = result_.seconds;
-    if (dfs_ != nullptr) checkpoint.position = dfs_->position();
-    checkpoint.write(options_.checkpoint);
+    if (dfs_ != nullptr) {
+      checkpoint.position = dfs_->position();
+      checkpoint.counters = {dfs_->subtrees()};
+    }
+    keep_this(checkpoint, options_, share_);
   }
 
   Program& program_;
@@ -254,7 +270,7 @@ Checkpoint checkpoint_of(const dpor::Position& position, const std::string& iden
   checkpoint.executions = position.complete;
   checkpoint.blocked = position.blocked;
   checkpoint.seconds = seconds;
-  checkpoint.counters = {position.units, position.of_everybody, position.of_shard};
+  checkpoint.counters = {position.units, position.of_everybody, position.of_shard, position.parts};
   for (const auto& branch : position.path)
     for (const u32 number : {branch.item, branch.option, branch.level}) checkpoint.position.push_back(number);
   return checkpoint;
@@ -264,10 +280,11 @@ dpor::Position position_of(const Checkpoint& checkpoint) {
   dpor::Position position;
   position.complete = checkpoint.executions;
   position.blocked = checkpoint.blocked;
-  if (checkpoint.counters.size() == 3) {
+  if (checkpoint.counters.size() == 4) {
     position.units = checkpoint.counters[0];
     position.of_everybody = checkpoint.counters[1];
     position.of_shard = checkpoint.counters[2];
+    position.parts = checkpoint.counters[3];
   }
   for (std::size_t i = 0; i + 2 < checkpoint.position.size(); i += 3)
     position.path.push_back({static_cast<u16>(checkpoint.position[i]), static_cast<u16>(checkpoint.position[i + 1]),
@@ -320,14 +337,14 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   search.job = share.job;
   double before = 0;
   const auto start = Clock::now();
-  const std::string of = identity(program, options);
-  if (!options.checkpoint.empty()) {
-    const Checkpoint checkpoint = Checkpoint::read(options.checkpoint, of);
+  const std::string of = identity(program, options, share);
+  if (keeps(options, share)) {
+    const Checkpoint checkpoint = kept(program, options, share);
     if (checkpoint.finished) return finished(checkpoint);
     search.from = position_of(checkpoint);
     before = checkpoint.seconds;
     search.keep = [&](const dpor::Position& position) {
-      checkpoint_of(position, of, before + seconds_since(start)).write(options.checkpoint);
+      keep_this(checkpoint_of(position, of, before + seconds_since(start)), options, share);
     };
   }
   double covered = -1;
@@ -346,10 +363,10 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   result.error = std::move(found.error);
   result.seconds = seconds_since(start) + before;
   if (!result.exhaustive && !result.found) result.share = covered;
-  if (!options.checkpoint.empty() && !result.found && result.error.empty()) {
+  if (keeps(options, share) && !result.found && result.error.empty()) {
     Checkpoint checkpoint = checkpoint_of(found.position, of, result.seconds);
     checkpoint.finished = checkpoint.exhaustive = result.exhaustive;
-    checkpoint.write(options.checkpoint);
+    keep_this(checkpoint, options, share);
   }
   if (!result.found) return result;
 
@@ -403,6 +420,13 @@ std::string search_identity(const std::string& program, const std::string& profi
 }
 
 namespace sim::detail {
+std::string checkpoint_identity(const Program& program, const ExploreOptions& options, unsigned jobs) {
+  std::string text =
+      fmt::format("{} shard {}/{}", search_identity(program.name(), options.profile, options), options.shard, options.shards);
+  if (jobs > 1) text += fmt::format(" jobs {}", jobs);
+  return text;
+}
+
 ExploreResult explore_here(Program& program, const ExploreOptions& options, const JobShare& share) {
   try {
     return options.strategy == Search::dpor ? run_dpor(program, options, share) : Sampling(program, options, share).run();

@@ -51,7 +51,7 @@ struct ExploreOptions {
   bool stop_at_violation = true;
   bool minimise = true;
   u64 minimise_executions = 40'000;
-  std::string checkpoint;  ///< file: read if it is there, written when the search stops before its end; one job
+  std::string checkpoint;  ///< file: read if it is there, written when the search stops before its end
   std::string profile;     ///< told in the story and written into the repro
   std::string scenario;    ///< the scenario's text, if the program is one: for the repro, and for what a checkpoint is of
   std::function<bool(const ExploreProgress&)> progress;  ///< called several times a second; false stops the search

@@ -37,17 +37,43 @@ struct Shared {
 class Claims {
  public:
   Claims(Shared& shared, unsigned job, unsigned jobs) : shared_(shared), job_(job), jobs_(jobs) {}
+  /// Those of an earlier sitting, as parts() gave them. To be called before any job takes one.
+  void restore(const std::vector<u64>& parts) {
+    for (std::size_t i = 0; i + 1 < parts.size(); i += 2)
+      for (u64 part = parts[i]; part < parts[i] + parts[i + 1] && part < Shared::kParts; part++) {
+        shared_.taken[part / 64].fetch_or(u64{1} << (part % 64), std::memory_order_relaxed);
+        remember(part);
+      }
+  }
+  /// First ones and numbers of the parts taken.
+  [[nodiscard]] std::vector<u64> parts() const {
+    std::vector<u64> ranges;
+    for (u64 part = 0; part < mine_.size(); part++) {
+      if (!mine_[part]) continue;
+      if (!ranges.empty() && ranges[ranges.size() - 2] + ranges.back() == part) {
+        ranges.back()++;
+        continue;
+      }
+      ranges.push_back(part);
+      ranges.push_back(1);
+    }
+    return ranges;
+  }
   bool take(u64 part) {
     if (part >= Shared::kParts) return part % jobs_ == job_;
     if (part < mine_.size() && mine_[part]) return true;
     const u64 bit = u64{1} << (part % 64);
     if ((shared_.taken[part / 64].fetch_or(bit, std::memory_order_relaxed) & bit) != 0) return false;
-    if (part >= mine_.size()) mine_.resize(part * 2 + 64);
-    mine_[part] = true;
+    remember(part);
     return true;
   }
 
  private:
+  void remember(u64 part) {
+    if (part >= mine_.size()) mine_.resize(part * 2 + 64);
+    mine_[part] = true;
+  }
+
   Shared& shared_;
   unsigned job_, jobs_;
   std::vector<bool> mine_;
@@ -101,12 +127,23 @@ void write_all(int fd, const std::string& text) {
   }
 }
 
-[[noreturn]] void child(Program& program, const ExploreOptions& all, unsigned job, Shared& shared, int fd) {
+/// What a job sends is lines: where it stands, any number of times, then its result.
+constexpr char kStands = '@';
+
+[[noreturn]] void child(Program& program, const ExploreOptions& all, unsigned job, Shared& shared, Claims& claims,
+                        const Checkpoint& from, int fd) {
   ExploreOptions options = all;
   options.jobs = 1;
   options.checkpoint.clear();
-  Claims claims(shared, job, all.jobs);
-  const JobShare share{job, all.jobs, [&claims](u64 part) { return claims.take(part); }};
+  JobShare share{job, all.jobs, [&claims](u64 part) { return claims.take(part); }};
+  if (!all.checkpoint.empty()) {
+    share.from = &from;
+    share.keep = [&](const Checkpoint& now) {
+      Checkpoint checkpoint = now;
+      checkpoint.parts = claims.parts();
+      write_all(fd, kStands + checkpoint.text() + "\n");
+    };
+  }
   if (all.executions != ~u64{0}) options.executions = all.executions / all.jobs + (job < all.executions % all.jobs ? 1 : 0);
   options.progress = [&](const ExploreProgress& progress) {
     shared.jobs[job].executions.store(progress.executions, std::memory_order_relaxed);
@@ -116,7 +153,7 @@ void write_all(int fd, const std::string& text) {
   };
   const ExploreResult result = detail::explore_here(program, options, share);
   if (result.found && options.stop_at_violation) shared.stop.store(true, std::memory_order_relaxed);
-  write_all(fd, pack(result));
+  write_all(fd, pack(result) + "\n");
   close(fd);
   _exit(0);
 }
@@ -124,8 +161,35 @@ void write_all(int fd, const std::string& text) {
 struct Job {
   pid_t pid = -1;
   int fd = -1;
-  std::string output;
+  std::string output;     ///< its result, once that is whole
+  Checkpoint checkpoint;  ///< where it stood last
 };
+
+/// Where all jobs stand, in the file that the user named. Empty, or why it cannot be written.
+std::string write_checkpoint(const std::vector<Job>& jobs, const ExploreOptions& options) {
+  if (options.checkpoint.empty()) return {};
+  std::vector<Checkpoint> checkpoints;
+  for (const Job& job : jobs) checkpoints.push_back(job.checkpoint);
+  try {
+    Checkpoint::write_jobs(options.checkpoint, checkpoints);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// Takes the checkpoints out of what a job has sent so far. True if there was one.
+bool take_checkpoints(Job& job) {
+  bool any = false;
+  while (job.output.starts_with(kStands)) {
+    const std::size_t end = job.output.find('\n');
+    if (end == std::string::npos) break;
+    job.checkpoint = Checkpoint::parse(job.output.substr(1, end - 1), job.checkpoint.identity);
+    job.output.erase(0, end + 1);
+    any = true;
+  }
+  return any;
+}
 
 void report(const ExploreOptions& options, Shared& shared, std::chrono::steady_clock::time_point start) {
   if (!options.progress) return;
@@ -155,6 +219,7 @@ void collect(std::vector<Job>& jobs, const ExploreOptions& options, Shared& shar
       const ssize_t got = read(ready.fd, buffer, sizeof buffer);
       if (got > 0) {
         job->output.append(buffer, static_cast<size_t>(got));
+        if (take_checkpoints(*job)) static_cast<void>(write_checkpoint(jobs, options));
         continue;
       }
       close(job->fd);
@@ -199,9 +264,17 @@ ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
   ExploreOptions options = asked;
   options.jobs = std::min(options.jobs, 64u);
   ExploreResult failed;
+  std::vector<Job> jobs(options.jobs);
   if (!options.checkpoint.empty()) {
-    failed.error = "a checkpoint is for one job; run shards instead, each with a checkpoint of its own";
-    return failed;
+    try {
+      const auto checkpoints =
+          Checkpoint::read_jobs(options.checkpoint, detail::checkpoint_identity(program, options, options.jobs), options.jobs);
+      for (unsigned i = 0; i < options.jobs; i++) jobs[i].checkpoint = checkpoints[i];
+    } catch (const std::exception& error) {
+      failed.error = error.what();
+    }
+    if (failed.error.empty()) failed.error = write_checkpoint(jobs, options);
+    if (!failed.error.empty()) return failed;
   }
   void* const page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) {
@@ -210,7 +283,12 @@ ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
   }
   auto& shared = *new (page) Shared{};
   const auto start = std::chrono::steady_clock::now();
-  std::vector<Job> jobs(options.jobs);
+  double before = 0;
+  std::vector<Claims> claims;
+  for (unsigned i = 0; i < options.jobs; i++) {
+    claims.emplace_back(shared, i, options.jobs).restore(jobs[i].checkpoint.parts);
+    before = std::max(before, jobs[i].checkpoint.seconds);
+  }
   for (unsigned i = 0; i < options.jobs; i++) {
     int ends[2];
     if (pipe(ends) != 0) {
@@ -222,7 +300,7 @@ ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read what it finds
       for (unsigned before = 0; before < i; before++) close(jobs[before].fd);
       close(ends[0]);
-      child(program, options, i, shared, ends[1]);
+      child(program, options, i, shared, claims[i], jobs[i].checkpoint, ends[1]);
     }
     close(ends[1]);
     jobs[i].fd = ends[0];
@@ -236,7 +314,7 @@ ExploreResult explore_in_jobs(Program& program, const ExploreOptions& asked) {
   if (!failed.error.empty()) shared.stop.store(true);
   collect(jobs, options, shared, start);
   ExploreResult result = failed.error.empty() ? add_up(jobs) : failed;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   munmap(page, sizeof(Shared));
   return result;
 }

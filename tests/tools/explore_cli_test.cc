@@ -253,7 +253,6 @@ TEST_F(ExploreCli, UsageErrorsAreOneLineThatNamesTheOption) {
                                                        {"--shard 1", "--shard"},
                                                        {"--jobs 0", "--jobs"},
                                                        {"--jobs 65", "--jobs"},
-                                                       {"--jobs 2 --checkpoint c", "--checkpoint"},
                                                        {"--seed -1", "--seed"},
                                                        {"--seed x", "--seed"},
                                                        {"--kernel v9", "v9"},

@@ -197,8 +197,6 @@ class Explore : public Command {
     }
     if (jobs_ < 1 || jobs_ > 64) throw sim::InputError("explore: --jobs takes 1 to 64");
     options.jobs = jobs_;
-    if (jobs_ > 1 && !checkpoint_.empty())
-      throw sim::InputError("explore: --checkpoint works with one job; --shard splits a search");
     const bool samples = options.strategy == Search::pct || options.strategy == Search::random;
     if (budget_.empty() && samples) options.executions = 100'000;
     if (!budget_.empty()) {

@@ -38,6 +38,7 @@ struct Position {
   u64 units = 0;  ///< see search_divide.h
   u64 of_everybody = 0;
   u64 of_shard = 0;
+  u64 parts = 0;
 };
 
 struct Options {

@@ -38,6 +38,7 @@ bool Search<W>::resume() {
   units_ = from.units;
   of_everybody_ = from.of_everybody;
   of_shard_ = from.of_shard;
+  parts_ = from.parts;
   counted_ = false;
   bool runnable = true;
   for (const Position::Branch& branch : from.path) {
@@ -65,6 +66,7 @@ Position Search<W>::position() const {
   position.units = units_;
   position.of_everybody = of_everybody_;
   position.of_shard = of_shard_;
+  position.parts = parts_;
   return position;
 }
 

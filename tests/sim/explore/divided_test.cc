@@ -125,6 +125,60 @@ TEST(Divided, AShardGoesOnFromItsCheckpointToo) {
   EXPECT_EQ(blocked, whole.blocked);
 }
 
+TEST(Divided, JobsGoOnFromTheirCheckpoint) {
+  const std::string path = testing::TempDir() + "jobs-checkpoint.json";
+  for (const Search strategy : {Search::dpor, Search::dfs}) {
+    std::remove(path.c_str());
+    Handshake program({.submissions = strategy == Search::dpor ? 4 : 2});
+    ExploreOptions options = dpor_tso();
+    options.strategy = strategy;
+    options.memory = strategy == Search::dpor ? Memory::tso : Memory::sc;
+    const ExploreResult whole = explore(program, options);
+    ASSERT_TRUE(whole.exhaustive);
+    options.checkpoint = path;
+    options.jobs = 2;
+    options.executions = (whole.executions + whole.blocked) / 5;
+    ExploreResult result;
+    u64 parts = 0;
+    for (; !result.exhaustive && parts < 100; parts++) {
+      result = explore(program, options);
+      ASSERT_EQ(result.error, "");
+    }
+    EXPECT_GE(parts, 5u) << to_string(strategy);
+    EXPECT_TRUE(result.exhaustive);
+    EXPECT_EQ(result.executions, whole.executions) << to_string(strategy);
+    EXPECT_EQ(result.blocked, whole.blocked);
+    const ExploreResult again = explore(program, options);
+    EXPECT_TRUE(again.exhaustive) << "it is known to be at its end";
+    EXPECT_EQ(again.executions, whole.executions);
+    options.jobs = 3;
+    EXPECT_NE(explore(program, options).error, "") << "its parts belong to two jobs";
+    options.jobs = 1;
+    EXPECT_NE(explore(program, options).error, "");
+  }
+  std::remove(path.c_str());
+}
+
+TEST(Divided, JobsThatSampleGoOnBehindTheirLastSample) {
+  const std::string path = testing::TempDir() + "jobs-samples-checkpoint.json";
+  std::remove(path.c_str());
+  Handshake program({.submissions = 2});
+  ExploreOptions options;
+  options.strategy = Search::random;
+  options.executions = 500;
+  options.jobs = 2;
+  options.checkpoint = path;
+  const ExploreResult half = explore(program, options);
+  EXPECT_EQ(half.executions + half.blocked, 500u);
+  const ExploreResult all = explore(program, options);
+  EXPECT_EQ(all.executions + all.blocked, 1'000u);
+  options.checkpoint.clear();
+  options.jobs = 1;
+  options.executions = 1'000;
+  EXPECT_EQ(explore(program, options).executions, all.executions) << "they are the samples of one search";
+  std::remove(path.c_str());
+}
+
 TEST(Divided, ShardsOfSamplesRunTheSamplesOfOneSearch) {
   Handshake program({.submissions = 2});
   for (const Search strategy : {Search::pct, Search::random}) {
