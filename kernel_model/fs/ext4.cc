@@ -110,11 +110,16 @@ bool ext4_overwrite_io(const inode* inode, s64 position, u64 bytes) noexcept {
   return true;
 }
 
-// Models fs/ext4/inode.c:ext4_direct_IO_read().
+/// Whether an O_DIRECT read is over before anybody has looked at its alignment.
+bool direct_read_ends_early(const kiocb* iocb) noexcept {
+  return iocb->ki_pos >= i_size_read(file_inode(iocb->ki_filp)) && vfs().release.direct_read_ends_early;
+}
+
+// Models fs/ext4/inode.c:ext4_direct_IO_read() (5.1, 5.4).
 s64 ext4_direct_IO_read(kiocb* iocb, iov_iter* iter) noexcept {
   inode* const host = file_inode(iocb->ki_filp);
-  if (iocb->ki_pos >= i_size_read(host)) return 0;
-  if ((iocb->ki_flags & IOCB_NOWAIT) != 0) {
+  if (direct_read_ends_early(iocb)) return 0;
+  if (vfs().release.direct_read_tries_lock && (iocb->ki_flags & IOCB_NOWAIT) != 0) {
     if (!inode_trylock_shared(host)) return -EAGAIN;
   } else {
     inode_lock_shared(host);
@@ -143,8 +148,7 @@ int direct_without_device(kiocb* iocb, const iov_iter* iter) noexcept {
 s64 ext4_file_read_iter(kiocb* iocb, iov_iter* to) {
   if (iov_iter_count(to) == 0) return 0;
   const u32 flags = iocb->ki_flags;
-  const bool past_end = iocb->ki_pos >= i_size_read(file_inode(iocb->ki_filp));
-  int ret = past_end ? 0 : direct_without_device(iocb, to);
+  const int ret = direct_read_ends_early(iocb) ? 0 : direct_without_device(iocb, to);
   if (ret != 0) return ret;
   const s64 bytes = generic_file_read_iter(iocb, to);
   // A transfer that is under way may be complete and its kiocb gone; one without a device never is.

@@ -100,6 +100,7 @@ int vfs_init(const VfsOptions& options) noexcept {
   k.vfs = state;
   for (wait_queue_head_t& queue : state->page_wait) init_waitqueue_head(&queue);
   state->host = options.host;
+  state->release = options.release;
   file_table_init(state);
   int ret = ext4_fill_super(&state->root_sb, options.root_device);
   if (ret == 0) ret = build_tree(state);

@@ -4,6 +4,7 @@
 
 #include "kernel_model/core/workqueue.h"
 #include "kernel_model/fs/fs.h"
+#include "kernel_model/fs/vfs_release.h"
 
 namespace uringsim::kernel {
 
@@ -27,6 +28,7 @@ struct vfs_state {
   mutex epmutex;              ///< fs/eventpoll.c: loops of epoll files
   mutex rename_lock;          ///< every change of a directory
   HostFiles* host = nullptr;  ///< files of the host, if the world has any (fs/host_file.h)
+  vfs_release release;        ///< what this release does its own way
 };
 
 /// system_wq for what interrupt context leaves to a worker: files that complete there are to call this when they are opened (a
@@ -39,6 +41,7 @@ inline vfs_state& vfs() noexcept { return *kernel().vfs; }
 struct VfsOptions {
   BlockDevice* root_device = nullptr;
   HostFiles* host = nullptr;
+  vfs_release release;  ///< of the kernel's profile
 };
 
 /// What core/ asks of this floor, for a floor above that points Kernel::upper at a table of its own.

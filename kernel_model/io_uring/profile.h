@@ -3,6 +3,7 @@
 // One profile a file under versions/; nothing else in kernel_model asks which release this is.
 #pragma once
 
+#include "kernel_model/fs/vfs_release.h"
 #include "kernel_model/io_uring/bugs.h"
 #include "kernel_model/io_uring/ctx.h"
 
@@ -37,6 +38,8 @@ struct io_uring_profile {
 
   /// What io_kiocb::fsize holds where 5.4 reads it without having set it: whatever was in that memory before, most often nothing.
   u64 stale_fsize = 0;
+
+  vfs_release vfs;  ///< what its file systems do their own way
 
   BugSet native_bugs;  ///< what the release got wrong
   const char* only =

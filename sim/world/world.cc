@@ -32,7 +32,8 @@ World::World(arch::Machine& machine, const WorldOptions& options, kernel::BlockD
   if (memory == nullptr) throw std::bad_alloc();
   kernel_ = new (memory) kernel::Kernel(machine, effective(options), *options.kernel, options.trace);
   const kernel::RunAs as(kernel_->swapper);
-  if (kernel::vfs_init({.root_device = root, .host = options.host_files}) != 0) throw std::bad_alloc();
+  if (kernel::vfs_init({.root_device = root, .host = options.host_files, .release = options.kernel->vfs}) != 0)
+    throw std::bad_alloc();
 }
 
 World::~World() = default;  // everything of the kernel lies in the machine's memory and goes with it

@@ -76,6 +76,22 @@ TEST(DirectIo, WhatIsNotAlignedToASectorIsEinval) {
   });
 }
 
+TEST(DirectIo, WhatIsNotAlignedIsEinvalPastTheEndTooWhereAReadDoesNotEndEarly) {
+  TestDisk disk(1 << 20);
+  for (BlockDevice* const device : {static_cast<BlockDevice*>(&disk), static_cast<BlockDevice*>(nullptr)}) {
+    FsWorld world(device, {}, {.direct_read_ends_early = false});
+    world.app([&] {
+      const unsigned fd = static_cast<unsigned>(uopen("/tmp/f", O_RDWR | O_CREAT | O_DIRECT));
+      const uptr at = ubuf(8192);
+      EXPECT_EQ(call([&] { return sys_pread64(fd, at, 100, 0); }), -EINVAL);
+      EXPECT_EQ(call([&] { return sys_pread64(fd, at, 512, 8191); }), -EINVAL);
+      EXPECT_EQ(call([&] { return sys_pread64(fd, at + 1, 512, 8192); }), -EINVAL);
+      EXPECT_EQ(call([&] { return sys_pread64(fd, at, 512, 8192); }), 0);
+      EXPECT_EQ(call([&] { return sys_pread64(fd, at, 0, 8191); }), 0) << "nothing is asked for";
+    });
+  }
+}
+
 TEST(DirectIo, AReadAcrossTheEndIsShort) {
   TestDisk disk(1 << 20);
   FsWorld world(&disk);
@@ -162,6 +178,28 @@ TEST(DirectIo, AnInodeThatIsLockedMakesNowaitSayEagain) {
     EXPECT_EQ(start(&io, fd, WRITE, at, 4096, 0, IOCB_NOWAIT), -EAGAIN);
     EXPECT_EQ(start(&io, fd, READ, at, 4096, 0, IOCB_NOWAIT), -EAGAIN);
     inode_unlock(file_inode(f));
+    fput(f);
+  });
+}
+
+TEST(DirectIo, WhereAReadDoesNotTryTheLockItSleepsForItUnderNowaitToo) {
+  TestDisk disk(1 << 20);
+  FsWorld world(&disk, {}, {.direct_read_tries_lock = false});
+  world.app([&] {
+    const int fd = direct_file(8192);
+    const uptr at = ubuf(4096);
+    file* const f = fget(static_cast<unsigned>(fd));
+    inode_lock(file_inode(f));
+    std::function<void()> writer = [f] {
+      nap(5 * NSEC_PER_MSEC);
+      inode_unlock(file_inode(f));
+    };
+    EXPECT_GT(do_fork(kCloneThread, KernelWorld::run_body, &writer), 0);
+    AsyncIo io;
+    const u64 begin = ktime_get_ns();
+    EXPECT_EQ(start(&io, fd, READ, at, 4096, 0, IOCB_NOWAIT), -EIOCBQUEUED);
+    EXPECT_GE(ktime_get_ns() - begin, 5 * NSEC_PER_MSEC);
+    nap(NSEC_PER_MSEC);
     fput(f);
   });
 }

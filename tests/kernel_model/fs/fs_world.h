@@ -79,9 +79,10 @@ class TestDisk final : public BlockDevice {
 
 class FsWorld : public KernelWorld {
  public:
-  explicit FsWorld(BlockDevice* root = nullptr, const KernelWorldOptions& options = {}) : KernelWorld(options) {
+  explicit FsWorld(BlockDevice* root = nullptr, const KernelWorldOptions& options = {}, const vfs_release& release = {})
+      : KernelWorld(options) {
     RunAs builder((*this)->swapper);
-    EXPECT_EQ(vfs_init({.root_device = root}), 0);
+    EXPECT_EQ(vfs_init({.root_device = root, .release = release}), 0);
   }
   void add_disk(const char* name, BlockDevice* device) {
     RunAs builder((*this)->swapper);
