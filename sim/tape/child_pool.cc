@@ -15,6 +15,8 @@
 #include <list>
 #include <system_error>
 
+#include "sim/tape/system.h"
+
 // Of a build that counts executed lines: what exit() would do and _exit() does not.
 extern "C" void __gcov_dump() __attribute__((weak));
 
@@ -22,8 +24,7 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr int kHighDescriptor = 1000;  // out of the way of whatever the job opens
-constexpr s64 kReapGraceMs = 3000;     // for a killed child to go away
+constexpr s64 kReapGraceMs = 3000;  // for a killed child to go away
 
 s64 now_ms() {
   timespec t{};
@@ -42,7 +43,7 @@ struct Running {
 };
 
 [[noreturn]] void child_main(const ChildJob& job, int fd) {
-  const int high = fcntl(fd, F_DUPFD_CLOEXEC, kHighDescriptor);
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, kFarDescriptor);
   if (high >= 0) ::close(fd);
   try {
     job.run(LineWriter(high >= 0 ? high : fd));

@@ -41,7 +41,10 @@ void prepare(const std::string& directory, const LineWriter& out, u32 limit_ms) 
   const rlimit descriptors = {kDescriptors, kDescriptors};
   setrlimit(RLIMIT_NOFILE, &descriptors);
   // The parent's own files would shift the numbers that a tape's files get.
-  if (out.fd() > 8) ::syscall(SYS_close_range, 8, out.fd() - 1, 0);
+  if (out.fd() == kFarDescriptor) ::syscall(SYS_close_range, kLastOpened + 1, out.fd() - 1, 0);
+  int opened = 0;
+  while (opened >= 0 && opened < kLastOpened) opened = ::open("/dev/null", O_RDWR);
+  if (opened > kLastOpened) ::close(opened);
   const itimerval alarm = {{0, 0}, {limit_ms / 1000, limit_ms % 1000 * 1000}};
   setitimer(ITIMER_REAL, &alarm, nullptr);
 }

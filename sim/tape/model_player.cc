@@ -11,6 +11,7 @@
 #include "kernel_model/io_uring/profile.h"
 #include "kernel_model/trace/trace.h"
 #include "kernel_model/versions/versions.h"
+#include "sim/devices/ram_device.h"
 #include "sim/fiber/timed_machine.h"
 #include "sim/tape/interpreter.h"
 #include "sim/tape/model_system.h"
@@ -26,6 +27,7 @@ constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a
 constexpr u64 kKillGraceMs = 3000;              // virtual, from SIGKILL to giving the process up
 constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
 constexpr unsigned kProcessors = 2;             // as the machines that were recorded
+constexpr u64 kDiskBytes = u64{512} << 20;      // below the root file system
 
 /// Passes the kernel's events on as lines of text, in the words of Linux's tracepoints.
 class TraceLines final : public kernel::TraceSink {
@@ -109,7 +111,9 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   world_options.bugs = options.bugs;
   world_options.fixes = options.fixes;
   if (options.with_trace) world_options.trace = &lines;
-  World world(machine, world_options);
+  RamDevice* const disk = RamDevice::create(machine, "nvme0n1", {.size = kDiskBytes, .poll_queues = kProcessors});
+  if (disk == nullptr) throw std::bad_alloc();
+  World world(machine, world_options, disk);
 
   world.as_kernel([] {
     for (unsigned cpu = 0; cpu < kProcessors; cpu++)

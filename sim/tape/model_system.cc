@@ -170,7 +170,8 @@ void ModelSystem::prepare() {
   kernel::system_call([]() -> s64 { return sys_umask(0); });
   kernel::system_call([at = text("/tmp/tape")]() -> s64 { return sys_mkdir(at, 0777); });
   kernel::system_call([at = text("/tmp/tape")]() -> s64 { return sys_chdir(at); });
-  for (int standard = 0; standard < 3; standard++) call(SYS_open, text("/dev/null"), O_RDWR, 0, 0, 0, 0);
+  for (int open = 0; open <= kLastOpened; open++) call(SYS_open, text("/dev/null"), O_RDWR, 0, 0, 0, 0);
+  kernel::system_call([]() -> s64 { return sys_dup3(kLastOpened, kFarDescriptor, 0); });
   k_sigaction ignore;
   ignore.kind = k_sigaction::Kind::ignore;
   kernel::system_call([&]() -> s64 { return do_sigaction(SIGPIPE, ignore); });

@@ -17,6 +17,11 @@ namespace uringsim::sim::tape {
 
 inline constexpr u64 kMillisecond = 1'000'000;  ///< in nanoseconds, as all times here
 
+// Beside the standard descriptors a process begins with those of whoever recorded: the file that answers went to, and the pipe to
+// it, out of the tape's way.
+inline constexpr int kLastOpened = 3;
+inline constexpr int kFarDescriptor = 1000;
+
 /// One process. All functions are called by a thread of that process.
 class TapeSystem {
  public:

@@ -77,6 +77,50 @@ TEST(ModelPlayer, TheSqThreadSendsMessagesWithoutAProcessToTakeAPathFrom) {
   EXPECT_EQ(difference("v5.4", steps), "");
 }
 
+/// A file of 513 bytes opened O_DIRECT, its pages still in the page cache as whoever made it left them; memory "d" of 'A's.
+const std::string kDirect =
+    R"({"do":"file","name":"f","kind":"regular","size":513,"direct":true},{"do":"buf","name":"d","size":4096,"fill":65},)"
+    R"({"do":"mem","name":"v","fields":[["ptr","d"],["u64",1024]]},{"do":"mem","name":"odd","fields":[["ptr","d",1],["u64",100]]},)"
+    R"({"do":"setup","entries":8,"out":{"ret":0,"sq_entries":8,"cq_entries":16}},)";
+
+TEST(ModelPlayer, PastTheEndOfAFileAMisalignedDirectReadIsNothingIn5_4AndAnErrorIn5_1) {
+  const std::string past = R"("addr":"odd","len":1,"off":1000)";
+  EXPECT_EQ(difference("v5.4", kDirect + completes("READV", "f", past, 0)), "");
+  EXPECT_EQ(difference("v5.1", kDirect + completes("READV", "f", past, -EINVAL)), "");
+}
+
+TEST(ModelPlayer, ADirectReadThatMustNotWaitFindsCachedPagesInItsWay) {
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    EXPECT_EQ(difference(kernel, kDirect + completes("READV", "f", R"("addr":"v","len":1,"op_flags":8)", -EAGAIN)), "");
+    EXPECT_EQ(difference(kernel, kDirect + completes("WRITEV", "f", R"("addr":"v","len":1,"op_flags":8,"off":4096)", -EAGAIN)),
+              "")
+        << "no blocks there yet";
+  }
+}
+
+TEST(ModelPlayer, ADirectReadAcrossTheEndFillsAllTheMemoryThatItWasGiven) {
+  for (const char* const kernel : {"v5.1", "v5.4"})
+    EXPECT_EQ(difference(kernel, kDirect + completes("READV", "f", R"("addr":"v","len":1,"off":512)", 1) +
+                                     R"(,{"do":"peek","name":"d","len":3,"out":{"hex":"220000"}})" +
+                                     R"(,{"do":"peek","name":"d","off":1023,"len":2,"out":{"hex":"0041"}})"),
+              "");
+}
+
+TEST(ModelPlayer, TheRecordersOwnDescriptorsAreOpen) {
+  const std::string setup = R"({"do":"setup","entries":8,"out":{"ret":0,"sq_entries":8,"cq_entries":16}},)";
+  const auto refused = [](int fd, int res) {
+    return fmt::format(
+        R"({{"do":"sqe","op":200,"ud":1,"fd":{}}},{{"do":"submit"}},{{"do":"enter","to_submit":1,"out":{{"ret":1}}}},)"
+        R"({{"do":"reap","out":{{"cqes":[[1,{},0]]}}}})",
+        fd, res);
+  };
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    EXPECT_EQ(difference(kernel, setup + refused(3, -EINVAL)), "");
+    EXPECT_EQ(difference(kernel, setup + refused(1000, -EINVAL)), "");
+    EXPECT_EQ(difference(kernel, setup + refused(5, -EBADF)), "");
+  }
+}
+
 TEST(ModelPlayer, RegisteredBuffersReachFilesThatOnlyReadAndWriteSince5_4) {
   EXPECT_EQ(difference("v5.4", kRegistered + kDirectory + fixed("READ_FIXED", "f", 8, -21)), "");
   EXPECT_EQ(difference("v5.4", kRegistered + kTimerfd + fixed("READ_FIXED", "f", 8, 8)), "");
