@@ -275,7 +275,7 @@ class Checker {
   }
 
   void check_descriptor(const Json& v, const std::string& path) const {
-    if (in_range(v, INT32_MIN, INT32_MAX)) return;
+    if (in_range(v, INT32_MIN, kU32)) return;  // wq_fd is unsigned
     if (!v.is_string()) fail(path, "a descriptor is a number or the name of a fixture or ring");
     if (!descriptors_.count(v.get<std::string>())) fail(path, fmt::format("nothing in the tape makes a descriptor {}", v.dump()));
   }

@@ -82,8 +82,9 @@ Tape decode(Json object) {
   if (!object.empty()) throw SchemaError{"/" + object.begin().key(), "a tape has no field of that name"};
   if (!name.is_string() || name.get_ref<const std::string&>().empty()) throw SchemaError{"/name", "a tape needs a name"};
   tape.name = name;
-  if (!group.is_null() && !group.is_string()) throw SchemaError{"/group", "a string is expected"};
-  tape.group = group.is_string() ? group.get<std::string>() : tape.name.substr(0, tape.name.find('/'));
+  tape.group = tape.name.substr(0, tape.name.find('/'));
+  if (!group.is_null() && group != tape.group)
+    throw SchemaError{"/group", "the first part of the name is expected, \"" + tape.group + "\""};
   if (!needs.is_null()) {
     if (!needs.is_array()) throw SchemaError{"/needs", "a list is expected"};
     for (const Json& need : needs) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/tape/tape.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -81,6 +82,20 @@ TEST(Tape, RefusesAnUnknownKindOfStep) {
 TEST(Tape, RefusesANumberThatDoesNotFit) {
   EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup","entries":4294967296}]})"), HasSubstr("/steps/0/entries"));
   EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"setup","entries":-1}]})"), HasSubstr("/steps/0/entries"));
+}
+
+TEST(Tape, RefusesAGroupThatIsNotTheFirstPartOfTheName) {
+  EXPECT_THAT(error_of(R"({"name":"a/b","group":"b","steps":[]})"),
+              HasSubstr("/group: the first part of the name is expected, \"a\""));
+  EXPECT_THAT(error_of(R"({"name":"a/b","group":7,"steps":[]})"), HasSubstr("/group"));
+}
+
+TEST(Tape, TakesAnyUnsignedNumberForTheDescriptorOfAWorkqueue) {
+  const auto read = [](const char* number) {
+    return parse_recording(fmt::format(R"({{"name":"a","steps":[{{"do":"setup","entries":1,"wq_fd":{}}}]}})", number), "t");
+  };
+  EXPECT_EQ(read("4294967295").tapes.size(), 1u);
+  EXPECT_THROW(read("4294967296"), TapeError);
 }
 
 TEST(Tape, RefusesAnUnknownFlagOrOpcode) {
