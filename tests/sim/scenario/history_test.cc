@@ -43,11 +43,13 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, History, testing::ValuesIn(history()), [](co
   return name;
 });
 
-/// The answer of an exhaustive search to the SQE whose opcode changes while it is submitted.
-ExploreResult opcode_changed_under(const std::string& kernel) {
-  ScenarioProgram program(load_scenario(URINGSIM_SOURCE_DIR "/scenarios/history/sqe-changed-between-reads.json"), kernel);
+ExploreResult search(const std::string& name, const std::string& kernel) {
+  ScenarioProgram program(load_scenario(URINGSIM_SOURCE_DIR "/scenarios/history/" + name + ".json"), kernel);
   return explore(program);
 }
+
+/// The answer of an exhaustive search to the SQE whose opcode changes while it is submitted.
+ExploreResult opcode_changed_under(const std::string& kernel) { return search("sqe-changed-between-reads", kernel); }
 
 TEST(HistorySearch, Linux51RefusesAnSqeForWantOfAFileThatItDidNotLookFor) {
   const ExploreResult result = opcode_changed_under("v5.1");
@@ -59,6 +61,15 @@ TEST(HistorySearch, Linux54ReadsTheOpcodeOnceAndNeverDoes) {
   const ExploreResult result = opcode_changed_under("v5.4");
   EXPECT_TRUE(result.clean());
   EXPECT_TRUE(result.exhaustive);
+}
+
+TEST(HistorySearch, BothReleasesCheckFlagsAndThenReadThemAgain) {
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    const ExploreResult result = search("sqe-flags-changed-between-reads", kernel);
+    ASSERT_TRUE(result.found) << kernel;
+    EXPECT_NE(result.violation.text.find("let the old flags pass, and obeyed the new ones"), std::string::npos)
+        << result.violation.text;
+  }
 }
 
 }  // namespace
