@@ -157,6 +157,7 @@ void OperationalMachine::execute() noexcept {
   told_choice_ = 0;
   told_options_ = 1;
   told_missed_task_ = kNobody;
+  told_preempts_ = false;
   current_ = kNobody;
   const u32 next = pick();
   if (next != kNobody) {
@@ -277,7 +278,8 @@ u32 OperationalMachine::pick() noexcept {
     }
     action = choices.count() == 1 ? choices.at(0) : strategy_->action(choices);
     if (recording_ != nullptr && action < kMaxTasks)
-      told_preempts_ = current_ != kNobody && action != current_ && (runnable_ & bit(current_)) != 0;
+      // Whoever came in between may block before its first step: it stays a preemption.
+      told_preempts_ |= current_ != kNobody && action != current_ && (runnable_ & bit(current_)) != 0;
     if (action < kMaxTasks) return action;
     if (action == kStop) {
       end_ = End::stopped;

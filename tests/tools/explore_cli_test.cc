@@ -255,6 +255,8 @@ TEST_F(ExploreCli, UsageErrorsAreOneLineThatNamesTheOption) {
                                                        {"--jobs 65", "--jobs"},
                                                        {"--seed -1", "--seed"},
                                                        {"--seed x", "--seed"},
+                                                       {"--seed 99999999999999999999", "--seed"},
+                                                       {"--budget 99999999999999999h", "--budget"},
                                                        {"--kernel v9", "v9"},
                                                        {"--set bogus=1", "bogus"},
                                                        {"--repro /nonexistent/x", "/nonexistent/x"},

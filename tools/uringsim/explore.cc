@@ -94,9 +94,11 @@ class SearchProgress {
   bool shown_ = false;
 };
 
-/// CLI11 turns -1 into a large number where none below zero exists.
+/// CLI11 turns -1 into a large number where none below zero exists, and one that is too large into the largest there is.
 std::string not_negative(const std::string& text) {
-  return text.starts_with('-') ? fmt::format("a number from 0 on is expected, not {}", text) : std::string();
+  if (text.starts_with('-')) return fmt::format("a number from 0 on is expected, not {}", text);
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits && !whole_number(text) ? fmt::format("{} is too large", text) : std::string();
 }
 
 class Explore : public Command {
@@ -223,7 +225,10 @@ class Explore : public Command {
     const std::size_t digits = text.find_first_not_of("0123456789");
     const auto number = whole_number(std::string_view(text).substr(0, digits));
     for (const auto& [unit, factor] : units)
-      if (number && digits != std::string::npos && std::string_view(text).substr(digits) == unit) return *number * factor;
+      if (number && digits != std::string::npos && std::string_view(text).substr(digits) == unit) {
+        if (*number > ~u64{0} / factor) break;
+        return *number * factor;
+      }
     throw sim::InputError(
         fmt::format("explore: --budget {}: a time (30s, 10min, 2h) or a number of executions is expected", sim::in_quotes(text)));
   }

@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "kernel_model/arch/lock.h"
+#include "sim/explore/dfs.h"
 #include "sim/explore/pct.h"
+#include "sim/explore/programs/handshake.h"
 #include "sim/explore/replay.h"
 #include "sim/explore/testing.h"
 #include "tests/sim/explore/handshake.h"
@@ -114,6 +116,59 @@ TEST_P(ExploreTest, TheMinimisedScheduleIsNoMoreComplicatedThanTheOneFound) {
   const ExploreResult minimised = explore(lossy.program, options());
   EXPECT_FALSE(found.cost < minimised.cost);
   EXPECT_EQ(found.violation.text, minimised.violation.text);
+}
+
+/// The smallest cost of all executions of `program` that end in a violation.
+sim::Cost smallest_cost(sim::Program& program, Memory memory) {
+  const auto machine = sim::make_machine({.memory = memory});
+  machine->set_up(program);
+  sim::DfsStrategy every;
+  sim::Cost smallest{~0u, 0, 0};
+  while (every.begin()) {
+    if (machine->run(every).end != sim::End::violation) continue;
+    sim::Schedule schedule;
+    every.again();
+    machine->record(every, schedule);
+    smallest = std::min(smallest, sim::cost_of(schedule, memory));
+  }
+  return smallest;
+}
+
+TEST(Minimise, ComesToTheSmallestCostThatAnyExecutionHas) {
+  struct Words {
+    u32 x, y, lost;
+  };
+  Tasks<Words> counter("counter");
+  for (const char* name : {"a", "b"})
+    counter.task(name, [](Words& w) {
+      for (int i = 0; i < 2; i++) arch::WRITE_ONCE(w.x, arch::READ_ONCE(w.x) + 1);
+    });
+  counter.finally([](const Words& w, sim::Ending& end) {
+    if (w.x == 2) end.violation("lost", "two increments are lost");
+  });
+  Tasks<Words> message("message");
+  message.task("writer", [](Words& w) {
+    arch::WRITE_ONCE(w.x, 1);
+    arch::WRITE_ONCE(w.y, 1);
+    arch::WRITE_ONCE(w.x, 2);
+  });
+  message.task("reader", [](Words& w) {
+    const u32 first = arch::READ_ONCE(w.x), y = arch::READ_ONCE(w.y), second = arch::READ_ONCE(w.x);
+    if (first == 1 && y == 1 && second == 1) w.lost = 1;
+  });
+  message.finally([](const Words& w, sim::Ending& end) {
+    if (w.lost != 0) end.violation("between", "the reader came in between");
+  });
+  sim::programs::Handshake handshake({.second_look = false});
+  for (sim::Program* program :
+       {static_cast<sim::Program*>(&counter), static_cast<sim::Program*>(&message), static_cast<sim::Program*>(&handshake)})
+    for (const Memory memory : {Memory::sc, Memory::weak})
+      for (const Search search : {Search::dpor, Search::pct}) {
+        const sim::Cost smallest = smallest_cost(*program, memory);
+        const ExploreResult result = explore(*program, by(search, memory));
+        ASSERT_TRUE(result.found) << program->name();
+        EXPECT_EQ(result.cost, smallest) << program->name() << " under " << to_string(memory) << "\n" << result.story;
+      }
 }
 
 TEST_P(ExploreTest, ASoundProgramIsCleanAndOnlyDfsSaysExhaustive) {
