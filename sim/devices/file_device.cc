@@ -115,6 +115,11 @@ void FileDevice::measure(const FileDeviceOptions& options) {
     if (options.size != 0) bytes = options.size;
   } else if (S_ISREG(status.st_mode)) {
     bytes = static_cast<u64>(status.st_size);
+    // What somebody keeps in a file that was there is not ours to grow: only one made just now, or without contents.
+    if (options.size > bytes && bytes != 0)
+      fail(fmt::format("has {} bytes, and {} are asked for; ask for less, or for a file that is not there and \"create\"", bytes,
+                       options.size),
+           0);
     if (options.size > bytes) make_room(options, bytes);
     if (options.size != 0) bytes = options.size;
     struct statx direct {};

@@ -69,7 +69,7 @@ enum class FileBackend : u8 {
 struct FileDeviceOptions {
   std::string path{};               ///< of a file or block device of the host
   bool create = false;              ///< make the file if there is none, of `size`
-  u64 size = 0;                     ///< bytes; 0: as it is. A shorter file grows to it
+  u64 size = 0;                     ///< bytes, no more than it has; 0: as it is. An empty file grows to it
   u32 block = 512;                  ///< bytes; raised to what the host asks for
   u64 max_transfer = u64{1} << 20;  ///< bytes
   u32 queue_depth = 256;            ///< requests given to the host at once

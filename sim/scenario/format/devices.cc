@@ -191,7 +191,8 @@ const Table<DeviceOptions>& table_of<DeviceOptions>() {
        field<&DeviceOptions::reordering>(
            "reordering", "ram: completions come as their service ends (true), or in the order of submission (false)."),
        field<&DeviceOptions::bandwidth>("bandwidth", "ram: bytes a second of all transfers together (0: unlimited)."),
-       field<&DeviceOptions::path>("path", "file: path on the host."),
+       field<&DeviceOptions::path>(
+           "path", "file: path on the host. What it holds is overwritten where the scenario writes, or has files there."),
        field<&DeviceOptions::create>("create", "file: make it, of `size`, if it is not there (false)."),
        field<&DeviceOptions::backend>("backend", "file: how the host is asked (auto: io_uring, else threads).")},
       check_device};

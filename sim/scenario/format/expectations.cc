@@ -123,12 +123,12 @@ const Table<VariableExpectation>& table_of<VariableExpectation>() {
           {},
           [](Decoder& decoder, const Json& value, VariableExpectation& out, const Limits&) {
             const std::size_t dot = value.kind == Json::Kind::string ? value.text.find('.') : std::string::npos;
-            if (dot == std::string::npos) decoder.fail(value.at, "needs \"task.variable\"");
+            if (dot == std::string::npos || dot == 0) decoder.fail(value.at, "needs \"task.variable\"");
             out.task = {value.text.substr(0, dot), decoder.where(value.at)};
             out.name = value.text.substr(dot + 1);
           },
           [](SchemaBuilder& schema, const Limits&) {
-            return schema.or_param({{"type", "string"}, {"pattern", "\\."}});
+            return schema.or_param({{"type", "string"}, {"pattern", "^[^.]+\\."}});
           }}}),
       check_bounds<VariableExpectation>};
   return table;

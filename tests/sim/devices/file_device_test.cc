@@ -152,6 +152,14 @@ TEST(FileDevice, MakesAFileOfTheSizeThatIsAskedFor) {
   EXPECT_EQ(device.capabilities.size, 1u << 20);
 }
 
+TEST(FileDevice, AFileThatWasThereIsNeverGrown) {
+  const HostTestFile host(8192);
+  for (const bool create : {false, true})
+    EXPECT_THAT(refusal({.path = host.path(), .create = create, .size = 1 << 20}),
+                HasSubstr("has 8192 bytes, and 1048576 are asked for"));
+  EXPECT_EQ(std::filesystem::file_size(host.path()), 8192u);
+}
+
 TEST(FileDevice, ADiskWithoutRoomIsNamed) {
   const HostTestFile host(0);
   const std::string text = refusal({.path = host.path(), .create = true, .size = u64{1} << 60});

@@ -106,6 +106,7 @@ TEST(LoadScenario, NamesHaveToLeadSomewhere) {
             "/expect/1/check: no check \"no-lost-wakup\"; did you mean \"no-lost-wakeup\"?");
   EXPECT_EQ(what_of("expect.1={\"variable\":\"app.gto\",\"equals\":8}"),
             "/expect/1/variable: no variable \"gto\"; did you mean \"got\"?");
+  EXPECT_EQ(what_of("expect.1={\"variable\":\".got\",\"equals\":8}"), "/expect/1/variable: needs \"task.variable\"");
   EXPECT_EQ(what_of("tasks.app.steps.1={\"await\":\"go\"}"),
             "/tasks/app/steps/1/await: no step that posts \"go\"; there are none");
 }
