@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Releases, Golden, testing::Values("v5.1", "v5.4"), [](c
 });
 
 /// Variations of published tapes, and programs of several oddities at once: recorded after the model had been built, so that none
-/// of its rules was read off them.
+/// of its rules was read off them, but for rw/direct: those showed that tapes have to be played on a disk.
 class Siblings : public testing::TestWithParam<std::string> {};
 
 TEST_P(Siblings, ReplayWithoutADifference) {
