@@ -41,7 +41,7 @@ inline vfs_state& vfs() noexcept { return *kernel().vfs; }
 struct VfsOptions {
   BlockDevice* root_device = nullptr;
   HostFiles* host = nullptr;
-  vfs_release release;  ///< of the kernel's profile
+  vfs_release release = {};  ///< of the kernel's profile
 };
 
 /// What core/ asks of this floor, for a floor above that points Kernel::upper at a table of its own.

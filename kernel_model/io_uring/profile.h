@@ -39,7 +39,7 @@ struct io_uring_profile {
   /// What io_kiocb::fsize holds where 5.4 reads it without having set it: whatever was in that memory before, most often nothing.
   u64 stale_fsize = 0;
 
-  vfs_release vfs;  ///< what its file systems do their own way
+  vfs_release vfs = {};  ///< what its file systems do their own way
 
   BugSet native_bugs;  ///< what the release got wrong
   const char* only =

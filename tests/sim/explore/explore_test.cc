@@ -120,7 +120,9 @@ TEST_P(ExploreTest, TheMinimisedScheduleIsNoMoreComplicatedThanTheOneFound) {
 
 /// The smallest cost of all executions of `program` that end in a violation.
 sim::Cost smallest_cost(sim::Program& program, Memory memory) {
-  const auto machine = sim::make_machine({.memory = memory});
+  sim::MachineOptions options;
+  options.memory = memory;
+  const auto machine = sim::make_machine(options);
   machine->set_up(program);
   sim::DfsStrategy every;
   sim::Cost smallest{~0u, 0, 0};
