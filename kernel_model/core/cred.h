@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Who a task is. Models include/linux/cred.h, kernel/cred.c, kernel/user.c and capability.c (5.4).
-//
+// Ordering: get_cred none, the last put_cred after all others; what is counted of a user orders nothing else.
 // Credentials do not change once others can see them: a task prepares a copy and commits it. Counted by hand: get_cred, put_cred.
 #pragma once
 

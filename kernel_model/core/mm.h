@@ -4,7 +4,7 @@
 //
 // User memory is never dereferenced by the kernel side. A user address (uptr) is looked up in an mm_struct; what is not
 // mapped, or not with that access, is an -EFAULT in every engine. Pages are always present: a mapping has its pages from the
-// start.
+// start. Ordering: mmgrab, mmget: none; mmget_not_zero: full where it succeeds; mmput, mmdrop: full.
 #pragma once
 
 #include "kernel_model/core/kernel.h"

@@ -5,7 +5,7 @@
 // A task's program is a function that runs on the task's own stack; a stack cannot be copied, so that fork's child is told
 // what to run. The function is above the system call line: it enters the kernel through syscall.h. When it returns, the task
 // exits with 0.
-//
+// Ordering: what stands before wake_up_new_task() is seen by the child, what a task did by whoever waited for its end.
 // Exit, in Linux's order: PF_EXITING, the address space, files, fs, task_work, the parent. A task ends on its own stack, which
 // is dropped: nothing on it is unwound.
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Reading and writing user memory of current's address space. Models include/linux/uaccess.h.
-//
+// Ordering: none; a word of user memory is not even read in one piece.
 // The application may write what is being read: copies are racy by intent (arch::copy_racy), each charged by the byte.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Scatter-gather iterators. Models include/linux/uio.h and lib/iov_iter.c.
+// Scatter-gather iterators. Models include/linux/uio.h and lib/iov_iter.c. An iterator is its task's own and orders nothing.
 #pragma once
 
 #include "kernel_model/core/mm.h"

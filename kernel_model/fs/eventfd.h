@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // eventfd: a counter that can be waited for. Models include/linux/eventfd.h and fs/eventfd.c (5.4).
+// Ordering: what stands before a signal or a write is seen by the read that takes its count (wqh.lock). A poll joins the queue
+// and then looks at the count, a signal changes the count and then looks at the queue, both under that lock: none is missed.
 #pragma once
 
 #include "kernel_model/fs/fs.h"

@@ -3,6 +3,8 @@
 //
 // A table is shared by the threads of a process and copied by fork. Its lock covers everything in it; the only thing done
 // under it is looking up and changing slots. Divergence: Linux looks up under RCU; an application cannot tell.
+// Ordering: what stands before fd_install() is seen by whoever finds the file with fget() (file_lock; in Linux the release of
+// rcu_assign_pointer). The fput() that is the last comes after all others, in full order.
 #pragma once
 
 #include "kernel_model/fs/fs.h"
