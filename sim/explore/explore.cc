@@ -326,6 +326,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   search.memory = static_cast<dpor::MemoryModel>(options.memory);
   search.left_out = options.left_out;
   search.cpus = options.cpus;
+  search.departures = options.departures;
   search.races = options.races;
   search.stop_at_violation = options.stop_at_violation;
   search.max_executions = options.executions;
@@ -356,7 +357,8 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   ExploreResult result;
   result.executions = found.complete;
   result.blocked = found.blocked;
-  result.exhaustive = found.exhausted;
+  result.exhaustive = found.exhausted && !found.bounded;
+  if (found.exhausted && found.bounded) covered = 1;
   result.found = found.found;
   result.found_at = found.found_at;
   result.violation = std::move(found.violation);
@@ -365,7 +367,8 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   if (!result.exhaustive && !result.found) result.share = covered;
   if (keeps(options, share) && !result.found && result.error.empty()) {
     Checkpoint checkpoint = checkpoint_of(found.position, of, result.seconds);
-    checkpoint.finished = checkpoint.exhaustive = result.exhaustive;
+    checkpoint.finished = found.exhausted;
+    checkpoint.exhaustive = result.exhaustive;
     keep_this(checkpoint, options, share);
   }
   if (!result.found) return result;
@@ -415,6 +418,7 @@ std::string search_identity(const std::string& program, const std::string& profi
       fmt::format("{} on {} text {:016x} {} {} seed {} depth {} preemptions {} longest {}", program,
                   profile.empty() ? "nothing" : profile, text_hash, to_string(options.strategy), sim::to_string(options.memory),
                   options.seed, options.depth, options.preemptions, options.max_points);
+  if (options.departures != ~u32{0}) text += fmt::format(" departures {}", options.departures);
   for (const std::string& barrier : options.left_out) text += " without " + barrier;
   return text;
 }

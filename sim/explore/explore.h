@@ -40,6 +40,7 @@ struct ExploreOptions {
   u64 seed = 1;                       ///< of random and pct
   u32 depth = 3;                      ///< of pct
   u32 preemptions = ~u32{0};          ///< dfs: at most so many in an execution
+  u32 departures = ~u32{0};           ///< dpor: only executions that differ from the first one in at most so many steps
   unsigned jobs = 1;                  ///< processes
   unsigned shard = 0;                 ///< this part, counted from 0,
   unsigned shards = 1;                ///< of so many equal ones

@@ -60,7 +60,7 @@ TEST_F(ExploreCli, AViolationExitsWithOneAndTellsItsStory) {
 }
 
 TEST_F(ExploreCli, ASearchThatIsNotExhaustiveExitsWithFour) {
-  for (const char* const options : {"--budget 5", "--strategy random --budget 50", "--strategy pct --budget 50",
+  for (const char* const options : {"--budget 5", "--departures 2", "--strategy random --budget 50", "--strategy pct --budget 50",
                                     "--budget 1ms --set N=3", "--strategy dfs --budget 50"}) {
     const Result result = sh(std::string("$U explore $RACES/handshake-both.json ") + options);
     EXPECT_EQ(result.code, 4) << options << "\n" << result.out;
@@ -245,6 +245,7 @@ TEST_F(ExploreCli, UsageErrorsAreOneLineThatNamesTheOption) {
                                                        {"--memory ts", "--memory"},
                                                        {"--strategy dpr", "dpor"},
                                                        {"--preemptions 2", "--preemptions"},
+                                                       {"--strategy pct --departures 2", "--departures"},
                                                        {"--depth 2", "--depth"},
                                                        {"--strategy pct --depth 0", "--depth"},
                                                        {"--budget 3x", "--budget"},

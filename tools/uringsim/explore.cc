@@ -121,6 +121,8 @@ class Explore : public Command {
     app.add_option("--set", sets_, "PATH=VALUE or PARAM=VALUE: changes the scenario; bugs=[] turns switches off")
         ->allow_extra_args(false);
     app.add_option("--preemptions", preemptions_, "dfs: at most so many in an execution")->check(not_negative);
+    app.add_option("--departures", departures_, "dpor: only executions that differ from the first one in at most so many steps")
+        ->check(not_negative);
     app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need (3)")->check(not_negative);
     app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions; pct and random: 100000 unless given");
     app.add_option("--jobs", jobs_, "processes")->capture_default_str()->check(not_negative);
@@ -196,6 +198,11 @@ class Explore : public Command {
       if (options.strategy != Search::dfs)
         throw sim::InputError("explore: --preemptions bounds --strategy dfs; the others know no such bound");
       options.preemptions = *preemptions_;
+    }
+    if (departures_) {
+      if (options.strategy != Search::dpor)
+        throw sim::InputError("explore: --departures bounds --strategy dpor; the others know no such bound");
+      options.departures = *departures_;
     }
     if (jobs_ < 1 || jobs_ > 64) throw sim::InputError("explore: --jobs takes 1 to 64");
     options.jobs = jobs_;
@@ -294,7 +301,10 @@ class Explore : public Command {
           "{}: {}, {} executions ({} blocked) in {:.3f} s", search,
           result.exhaustive ? terminal.styled("good", "clean, every execution covered") : "nothing found, not exhaustive",
           result.executions, result.blocked, result.seconds));
-      if (result.share >= 1 && options.preemptions != ~u32{0})
+      if (result.share >= 1 && options.departures != ~u32{0})
+        terminal.print(fmt::format("every execution that differs from the first one in at most {} step{} was run",
+                                   options.departures, options.departures == 1 ? "" : "s"));
+      else if (result.share >= 1 && options.preemptions != ~u32{0})
         terminal.print(fmt::format("every execution with at most {} preemption{} was run", options.preemptions,
                                    options.preemptions == 1 ? "" : "s"));
       else if (result.share >= 0)
@@ -330,7 +340,7 @@ class Explore : public Command {
   std::string memory_ = "sc";
   std::string kernels_;
   std::vector<std::string> sets_;
-  std::optional<u32> preemptions_;
+  std::optional<u32> preemptions_, departures_;
   std::optional<u32> depth_;
   std::string budget_;
   unsigned jobs_ = 1;

@@ -168,6 +168,7 @@ class Graph {
     fences_.reset();
     frees_.reset();
     fires_.reset();
+    ranges_.reset();
     std::memset(static_cast<void*>(&event[0]), 0, sizeof event[0]);
     porf[0] = ordered[0] = Set{};
     porf[0].set(0);
@@ -194,6 +195,7 @@ class Graph {
     fences_ = other.fences_;
     frees_ = other.frees_;
     fires_ = other.fires_;
+    ranges_ = other.ranges_;
   }
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
@@ -280,6 +282,7 @@ class Graph {
       if ((e.flags & kFull) != 0) fences_.clear(id);
       frees_.clear(id);
       fires_.clear(id);
+      ranges_.clear(id);
       Thread& t = threads[e.thread];
       t.last = e.po_prev;
       t.length--;
@@ -355,8 +358,8 @@ class Graph {
     return others;
   }
 
-  /// Plain accesses unordered with `id`, whatever word they go to.
-  [[nodiscard]] Set unordered_plain(EventId id) const noexcept { return plain_ - known(id); }
+  /// Accesses to ranges unordered with `id`.
+  [[nodiscard]] Set unordered_ranges(EventId id) const noexcept { return ranges_ - known(id); }
   /// Events unordered with `id`.
   [[nodiscard]] Set unordered(EventId id) const noexcept { return Set::below(count_) - known(id); }
   /// What happens before `id`, for the race detector. Where stores become visible in order (sc, tso), whoever reads a marked
@@ -403,6 +406,7 @@ class Graph {
     if ((flags & kPlain) != 0) plain_.set(id);
     if ((flags & kFull) != 0) fences_.set(id);
     if ((flags & kFree) != 0) frees_.set(id);
+    if ((flags & kRange) != 0) ranges_.set(id);
   }
   [[nodiscard]] Set close(Set set) const noexcept;
   [[nodiscard]] Set bounds(EventId last, u16 flags) const noexcept;
@@ -418,6 +422,7 @@ class Graph {
   Set stores_;  // all stores
   Set plain_;   // all plain accesses
   Set fences_;  // weak: all full barriers
+  Set ranges_;  // all accesses to ranges
   Set frees_;   // all events that give memory back
   Set fires_;   // all stores with which timers fire
   Set readers_[kCapacity];

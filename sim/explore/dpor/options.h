@@ -49,7 +49,11 @@ struct Options {
   bool stop_at_violation = true;
   u64 max_executions = ~u64{0};    ///< complete and blocked ones together
   u64 max_milliseconds = ~u64{0};  ///< elapsed time
-  unsigned shard = 0;              ///< this part of `shards` equal ones, counted from 0
+  /// Only executions that can be told from the first one in at most so many steps, each an event that goes another way: an old
+  /// value read, a store put in front of others, a load that was there before its store, a choice (as a bound on delays does
+  /// where schedules are searched: Emmi, Qadeer, Rakamaric, POPL 2011).
+  unsigned departures = ~0U;
+  unsigned shard = 0;  ///< this part of `shards` equal ones, counted from 0
   unsigned shards = 1;
   /// Searches that share a shard's parts between them: each walks the same tree and asks, in the same order, whether part `part`
   /// is its own to run. Null: every part is.
@@ -68,6 +72,7 @@ struct Result {
   u64 blocked = 0;   ///< executions cut by assume(), or ended in a polling loop whose wait was over
   u64 run = 0;       ///< executions run here: those, and what every shard or job runs and another one counts
   bool exhausted = false;
+  bool bounded = false;  ///< Options::departures left something out
   bool found = false;
   u64 found_at = 0;  ///< the violation was met in this execution, counted from 1
   Violation violation;

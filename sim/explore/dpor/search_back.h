@@ -8,6 +8,11 @@ namespace uringsim::sim::dpor {
 
 template <unsigned W>
 void Search<W>::push_item(ItemKind kind, EventId event, EventId revisited, u32 first) {
+  if (depth_ >= options_in_.departures) {
+    options_.resize(first);
+    result_.bounded = true;
+    return;
+  }
   const auto total = static_cast<u16>(options_.size() - first);
   weight_ /= static_cast<float>(total + 1);
   items_.push_back({kind, event, revisited, first, level_, total, static_cast<u16>(depth_ + 1), weight_});

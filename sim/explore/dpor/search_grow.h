@@ -183,7 +183,7 @@ void Search<W>::check_races(EventId id) {
   if (!range) races = g.races_with(id);
   if (range || ranges_) {
     const PlainRange mine = range_of(id);
-    (range ? g.unordered(id) : g.unordered_plain(id)).each([&](unsigned other) {
+    (range ? g.unordered(id) : g.unordered_ranges(id)).each([&](unsigned other) {
       const Event& e = g.event[other];
       if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread || is_own(static_cast<EventId>(other)))
         return;

@@ -71,6 +71,33 @@ TEST_P(ExploreTest, AReproRunsAgainToTheSameHash) {
   EXPECT_EQ(again.story, result.story);
 }
 
+TEST(Departures, BoundWhatDporRunsAndSoWhatItClaims) {
+  Tasks<Handshake> program("sound");
+  sim::make_handshake(program, {2}, true);
+  ExploreOptions options = by(Search::dpor, Memory::tso);
+  const ExploreResult all = explore(program, options);
+  ASSERT_TRUE(all.exhaustive);
+  u64 before = 0;
+  for (options.departures = 0; before != all.executions + all.blocked && options.departures < 64; options.departures++) {
+    const ExploreResult some = explore(program, options);
+    EXPECT_TRUE(some.clean());
+    const u64 executions = some.executions + some.blocked;
+    EXPECT_EQ(some.exhaustive, executions == all.executions + all.blocked) << options.departures;
+    EXPECT_GE(executions, before);
+    if (options.departures == 0) EXPECT_EQ(executions, 1u);
+    if (!some.exhaustive) EXPECT_EQ(some.share, 1);
+    before = executions;
+  }
+  EXPECT_EQ(before, all.executions + all.blocked);
+}
+
+TEST(Departures, AFewAreEnoughForALostWakeup) {
+  Lossy lossy;
+  ExploreOptions options = by(Search::dpor, Memory::sc);
+  options.departures = 3;
+  EXPECT_TRUE(explore(lossy.program, options).found);
+}
+
 struct Looks {
   u32 passed;
 };
