@@ -59,14 +59,14 @@ Json* element(Json& list, std::string_view part) {
 }
 
 /// Somebody who wants `path` of a document changed, and how mistakes of theirs are told.
-struct Request {
+struct SetRequest {
   std::vector<std::string_view> fields;  ///< what a file may have at its top; none: anything, for the decoder to judge
   u32 source;                            ///< of the document: what new keys come from
   std::function<void(const Origin& at, const std::string& path, const std::string& what)> fail;
 };
 
 /// The value that `path` leads to: a param, or a place in the tree, made if it is a field that the file leaves out.
-Json& find_place(Document& document, std::string_view path, const Request& request) {
+Json& find_place(Document& document, std::string_view path, const SetRequest& request) {
   if (Json* const params = document.root.find("params"); params != nullptr && params->find(path) != nullptr)
     return *params->find(path);
   const std::vector<std::string> parts = path_parts(path);
@@ -192,9 +192,10 @@ class Substitution {
 void apply_set(Document& document, std::string_view assignment, const std::vector<std::string_view>& fields) {
   const u32 source = static_cast<u32>(document.sources.size());
   document.sources.push_back(fmt::format("--set {}", in_quotes(assignment)));
-  const Request request{fields, source, [&](const Origin& at, const std::string& path, const std::string& what) {
-                          throw InputError(fmt::format("{}: {}: {}", document.where({source, at.line, at.column}), path, what));
-                        }};
+  const SetRequest request{
+      fields, source, [&](const Origin& at, const std::string& path, const std::string& what) {
+        throw InputError(fmt::format("{}: {}: {}", document.where({source, at.line, at.column}), path, what));
+      }};
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0)
     request.fail(document.root.at, "/", "is not NAME=VALUE; NAME is a param or a path like rings.r0.entries");
@@ -260,7 +261,7 @@ void apply_point(Document& document, const SweepPoint& point) {
     if (path.find_first_of("./") == std::string::npos && (params == nullptr || params->find(path) == nullptr))
       throw InputError(fmt::format("{}: /sweep/{}: no param {}; {}", document.where(value.at), path, in_quotes(path),
                                    name_hint(path, params == nullptr ? std::vector<std::string_view>{} : key_names(*params))));
-    const Request request{
+    const SetRequest request{
         {}, value.at.source, [&, &key = path, &at = value.at](const Origin&, const std::string& where, const std::string& what) {
           throw InputError(fmt::format("{}: /sweep/{}: {}: {}", document.where(at), key, where, what));
         }};
