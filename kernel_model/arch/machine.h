@@ -101,6 +101,10 @@ class Machine {
   virtual void fence(Fence kind, const char* barrier, Site site) noexcept = 0;
   /// A plain access to `bytes` bytes of payload happens right after this returns. Race-checked; may switch.
   virtual void plain(const void* at, u64 bytes, bool write, Site site) noexcept = 0;
+  /// Returns when no task is any more inside an access to user memory from `start` to `end` (user_access.h) that it began before
+  /// this call. What the caller stored before is seen by every access that begins later. To be called without locks that an
+  /// access could want. Nothing to do where tasks take turns.
+  virtual void shoot_down([[maybe_unused]] uptr start, [[maybe_unused]] uptr end) noexcept {}
   /// Enters (name) or leaves (null) a kernel function: what stories and race reports are told in.
   virtual void scope(const char* function) noexcept = 0;
 

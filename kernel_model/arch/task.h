@@ -30,6 +30,7 @@ struct Task {
   u64 memory_cost = 0;     ///< counted: nanoseconds that one memory operation adds
   u64 effects = 0;         ///< counted: stores, wakes and other effects so far; a polling pass that adds none may be skipped over
   void* engine = nullptr;  ///< the engine's own part of this task
+  uptr user_access = 0;    ///< user memory that the task is just accessing, 0: none; its own to write (user_access.h)
   u32 eventfd_wakes = 0;   ///< the kernel's: wakeups of eventfds that this context is inside of (fs/eventfd.h)
   char name[16] = {};      ///< as comm, at most 15 characters
 };

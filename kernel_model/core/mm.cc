@@ -29,8 +29,9 @@ class PageTableGuard {
 };
 
 u64 next_generation() noexcept { return __atomic_add_fetch(&kernel().tlb_generations, 1, __ATOMIC_RELAXED); }
-/// Every translation of this address space is void from here on. page_table_lock held.
-void shoot_down(mm_struct* mm) noexcept { __atomic_store_n(&mm->tlb_generation, next_generation(), __ATOMIC_RELEASE); }
+/// Every translation of this address space is void from here on. page_table_lock held; who is in the midst of an access is waited
+/// for without it (arch::Machine::shoot_down).
+void drop_translations(mm_struct* mm) noexcept { __atomic_store_n(&mm->tlb_generation, next_generation(), __ATOMIC_RELEASE); }
 
 u64 pages_of(const vm_area_struct* vma) noexcept { return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT; }
 
@@ -141,10 +142,11 @@ int split_at_ends(mm_struct* mm, uptr start, uptr end) noexcept {
   return 0;
 }
 
+/// There is no user left, and nobody inside an access: no shoot-down.
 void exit_mmap(mm_struct* mm) noexcept {
   {
     PageTableGuard guard(mm);
-    shoot_down(mm);
+    drop_translations(mm);
   }
   while (!list_empty(&mm->mmap)) {
     vm_area_struct* const vma = list_first_entry(&mm->mmap, vm_area_struct, link);
@@ -329,9 +331,10 @@ int do_munmap(mm_struct* mm, uptr start, u64 bytes) noexcept {
     list_for_each_entry_safe(vma, next, &mm->mmap, vm_area_struct, link) {
       if (vma->vm_start >= start && vma->vm_end <= end) list_move_tail(&vma->link, &gone);
     }
-    shoot_down(mm);
+    drop_translations(mm);
   }
   up_write(&mm->mmap_sem);
+  arch::machine().shoot_down(start, end);
   while (!list_empty(&gone)) {
     vm_area_struct* const vma = list_first_entry(&gone, vm_area_struct, link);
     list_del(&vma->link);
@@ -357,9 +360,10 @@ int do_mprotect(mm_struct* mm, uptr start, u64 bytes, int prot) noexcept {
       reached = vma->vm_end;
     }
     if (reached < end) ret = -ENOMEM;
-    shoot_down(mm);
+    drop_translations(mm);
   }
   up_write(&mm->mmap_sem);
+  arch::machine().shoot_down(start, end);
   return ret;
 }
 

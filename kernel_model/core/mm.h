@@ -7,6 +7,7 @@
 // start. Ordering: mmgrab, mmget: none; mmget_not_zero: full where it succeeds; mmput, mmdrop: full.
 #pragma once
 
+#include "kernel_model/arch/user_access.h"
 #include "kernel_model/core/kernel.h"
 #include "kernel_model/core/refcount.h"
 
@@ -84,28 +85,51 @@ void unuse_mm(mm_struct* mm) noexcept;
 s64 mmap_anonymous(mm_struct* mm, u64 bytes, int prot, bool shared) noexcept;
 /// Maps given pages (counted here) for `vma_file`. Models remap_pfn_range (pfnmap) and shared file mappings.
 s64 mmap_pages(mm_struct* mm, page** pages, u64 count, int prot, file* vma_file, u64 pgoff, bool pfnmap) noexcept;
-/// Unmaps whole areas within the range (areas are split at its ends). 0 or -errno.
+/// Unmaps whole areas within the range (areas are split at its ends). 0 or -errno. When it returns nobody accesses what was
+/// mapped there any more, and likewise for do_mprotect() and accesses that are not allowed any more.
 int do_munmap(mm_struct* mm, uptr start, u64 bytes) noexcept;
 int do_mprotect(mm_struct* mm, uptr start, u64 bytes, int prot) noexcept;
 vm_area_struct* find_vma(mm_struct* mm, uptr address) noexcept;
 
 namespace detail {
 u8* translate_slowly(mm_struct* mm, uptr address, bool write) noexcept;
-}
 
-/// The pointer to user byte `address`, if `bytes` bytes from it lie in one page of an area that allows the access; else null.
-/// Kernel and application side alike: a hit costs a few loads. It is good until the task's next call of this function, even if
-/// another task unmaps the page meanwhile: the translation holds a reference, as a processor's TLB entry lives until it is
-/// shot down.
-[[nodiscard]] inline u8* mm_translate(mm_struct* mm, uptr address, u64 bytes, bool write) noexcept {
-  const u64 offset = address & (PAGE_SIZE - 1);
-  if (mm == nullptr || bytes > PAGE_SIZE - offset) [[unlikely]]
-    return nullptr;
+/// The pointer to user byte `address` by current's translations; null if none of them is it.
+inline u8* tlb_lookup(const mm_struct* mm, uptr address, bool write) noexcept {
   const tlb_entry& entry = current()->tlb[(address >> PAGE_SHIFT) % 8];
   if (entry.page_number == address >> PAGE_SHIFT && (entry.writable || !write) &&
       entry.generation == __atomic_load_n(&mm->tlb_generation, __ATOMIC_ACQUIRE)) [[likely]]
-    return entry.data + offset;
-  return detail::translate_slowly(mm, address, write);
+    return entry.data + (address & (PAGE_SIZE - 1));
+  return nullptr;
+}
+}  // namespace detail
+
+/// The pointer to user byte `address`, if `bytes` bytes from it lie in one page of an area that allows the access; else null.
+/// Kernel and application side alike: a hit costs a few loads. What lies there stays readable until the task's next call of this
+/// function, even if another task unmaps the page meanwhile: the translation holds a reference. Whether it is still mapped, only
+/// who is inside an access knows (mm_access).
+[[nodiscard]] inline u8* mm_translate(mm_struct* mm, uptr address, u64 bytes, bool write) noexcept {
+  if (mm == nullptr || bytes > PAGE_SIZE - (address & (PAGE_SIZE - 1))) [[unlikely]]
+    return nullptr;
+  u8* const found = detail::tlb_lookup(mm, address, write);
+  return found != nullptr ? found : detail::translate_slowly(mm, address, write);
+}
+
+/// Calls access(pointer) for user byte `address` if mm_translate() finds it, else returns false. Who unmaps or protects the page
+/// waits until it is over, and thus `access` does nothing but touch these bytes.
+template <class Access>
+[[nodiscard]] bool mm_access(mm_struct* mm, uptr address, u64 bytes, bool write, Access access) noexcept {
+  arch::Task& task = *arch::current_task();
+  while (mm_translate(mm, address, bytes, write) != nullptr) {
+    arch::user_access_begin(task, address);
+    u8* const at = detail::tlb_lookup(mm, address, write);
+    if (at != nullptr) [[likely]]
+      access(at);
+    arch::user_access_end(task);
+    if (at != nullptr) [[likely]]
+      return true;
+  }
+  return false;
 }
 /// Lets go of all translations of the task.
 void flush_tlb(task_struct* task) noexcept;

@@ -33,14 +33,16 @@ u64 walk(uptr user, u64 bytes, bool write, Step step) noexcept {
   }
   if (!access_ok(user, bytes)) return bytes;
   mm_struct* const mm = current()->mm;
+  const Site site = Site::here();
   arch::machine().charge(arch::Cost::copy, bytes);
   while (bytes > 0) {
     const u64 in_page = PAGE_SIZE - (user & (PAGE_SIZE - 1));
     const u64 part = bytes < in_page ? bytes : in_page;
-    u8* const at = mm_translate(mm, user, part, write);
-    if (at == nullptr) break;
-    arch::plain_range(at, part, write);
-    step(at, part);
+    const auto access = [&](u8* at) noexcept {
+      arch::plain_range(at, part, write, site);
+      step(at, part);
+    };
+    if (!mm_access(mm, user, part, write, access)) break;
     user += part;
     bytes -= part;
   }

@@ -49,6 +49,7 @@
 
 #include "kernel_model/arch/machine.h"
 #include "sim/fiber/run.h"
+#include "sim/live/host_barrier.h"
 #include "sim/live/memory_pool.h"
 
 namespace uringsim::sim {
@@ -96,6 +97,7 @@ class LiveMachine final : public arch::Machine {
   void fence(arch::Fence, const char*, arch::Site) noexcept override;
   void plain(const void*, u64, bool, arch::Site) noexcept override {}
   void scope(const char*) noexcept override {}
+  void shoot_down(uptr start, uptr end) noexcept override;
   void lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
   bool try_lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
   void unlock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept override;
@@ -164,6 +166,7 @@ class LiveMachine final : public arch::Machine {
   const u64 start_;  // CLOCK_MONOTONIC
   cpu_set_t allowed_{};
   std::vector<int> host_cpus_;
+  const HostBarrier host_barrier_;
   MemoryPool pool_;
   MemoryPool::Cache outside_cache_;  // of code outside every task; outside_lock_
   std::mutex outside_lock_;

@@ -36,36 +36,42 @@ class Application {
  public:
   template <class T>
   [[nodiscard]] T load_relaxed(u64 at) const noexcept {
-    return arch::READ_ONCE(word<T>(at, false));
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), false);
+    return arch::READ_ONCE(access.as<const T>());
   }
   template <class T>
   [[nodiscard]] T load_acquire(u64 at, const char* barrier) const noexcept {
-    return arch::smp_load_acquire(word<T>(at, false), barrier);
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), false);
+    return arch::smp_load_acquire(access.as<const T>(), barrier);
   }
   template <class T>
   [[nodiscard]] T load_plain(u64 at) const noexcept {
-    return arch::plain_load(word<T>(at, false));
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), false);
+    return arch::plain_load(access.as<const T>());
   }
   template <class T>
   void store_relaxed(u64 at, T value) const noexcept {
-    arch::WRITE_ONCE(word<T>(at, true), value);
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), true);
+    arch::WRITE_ONCE(access.as<T>(), value);
   }
   template <class T>
   void store_release(u64 at, T value, const char* barrier) const noexcept {
-    arch::smp_store_release(word<T>(at, true), value, barrier);
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), true);
+    arch::smp_store_release(access.as<T>(), value, barrier);
   }
   template <class T>
   void store_plain(u64 at, T value) const noexcept {
-    arch::plain_store(word<T>(at, true), value);
+    const UserMemory::Access access(application_task().memory, at, sizeof(T), true);
+    arch::plain_store(access.as<T>(), value);
   }
   void full_barrier(const char* barrier) const noexcept { arch::smp_mb(barrier); }
 
   /// One operation, whatever the machine: an SQE is filled by one task and read by one other.
   void write_sqe(u64 at, const uapi::io_uring_sqe& sqe) const noexcept {
     arch::charge(arch::Cost::sqe_fill, 1);
-    uapi::io_uring_sqe* const slot = reinterpret_cast<uapi::io_uring_sqe*>(application_task().memory.at(at, sizeof(sqe), true));
-    arch::plain_range(slot, sizeof(sqe), true);
-    uapi::copy_sqe(*slot, sqe);
+    const UserMemory::Access access(application_task().memory, at, sizeof(sqe), true);
+    arch::plain_range(access.data(), sizeof(sqe), true);
+    uapi::copy_sqe(access.as<uapi::io_uring_sqe>(), sqe);
   }
   void copy_out(u64 at, const void* from, u64 bytes) const noexcept { application_task().memory.copy_to(at, from, bytes); }
   void copy_in(void* to, u64 at, u64 bytes) const noexcept { application_task().memory.copy_from(to, at, bytes); }
@@ -87,10 +93,6 @@ class Application {
   [[nodiscard]] s64 allocate(u64 bytes) const noexcept;
 
  private:
-  template <class T>
-  [[nodiscard]] T& word(u64 at, bool write) const noexcept {
-    return *reinterpret_cast<T*>(application_task().memory.at(at, sizeof(T), write));
-  }
   [[nodiscard]] u64 publish(const void* value, u64 bytes) const noexcept;
 };
 

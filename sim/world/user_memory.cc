@@ -7,12 +7,15 @@
 
 namespace uringsim::sim {
 
-u8* UserMemory::miss(kernel::mm_struct* mm, uptr at, u64 bytes, bool write, u64 generation) noexcept {
-  u8* const found = kernel::mm_translate(mm, at, bytes, write);
+/// What has to be looked up is looked up outside of the access: that takes a lock, and may be the task's end.
+u8* UserMemory::enter_slowly(kernel::task_struct* task, uptr at, u64 bytes, bool write) noexcept {
+  arch::user_access_end(*task);
+  const u64 generation = __atomic_load_n(&task->mm->tlb_generation, __ATOMIC_ACQUIRE);  // at worst it is looked up again
+  u8* const found = kernel::mm_translate(task->mm, at, bytes, write);
   if (found == nullptr) kernel::do_group_exit(SIGSEGV);
   const u64 page = at >> kernel::PAGE_SHIFT;
   entries_[page % kEntries] = {page, generation, found - (at & (kernel::PAGE_SIZE - 1)), write};
-  return found;
+  return enter(at, bytes, write);
 }
 
 void UserMemory::copy_to(uptr to, const void* from, u64 bytes) noexcept {
@@ -20,9 +23,9 @@ void UserMemory::copy_to(uptr to, const void* from, u64 bytes) noexcept {
   while (bytes != 0) {
     const u64 left = kernel::PAGE_SIZE - (to & (kernel::PAGE_SIZE - 1));
     const u64 part = bytes < left ? bytes : left;
-    u8* const target = at(to, part, true);
-    arch::plain_range(target, part, true);
-    arch::copy_racy(target, source, part);
+    const Access access(*this, to, part, true);
+    arch::plain_range(access.data(), part, true);
+    arch::copy_racy(access.data(), source, part);
     to += part;
     source += part;
     bytes -= part;
@@ -34,9 +37,9 @@ void UserMemory::copy_from(void* to, uptr from, u64 bytes) noexcept {
   while (bytes != 0) {
     const u64 left = kernel::PAGE_SIZE - (from & (kernel::PAGE_SIZE - 1));
     const u64 part = bytes < left ? bytes : left;
-    const u8* const source = at(from, part, false);
-    arch::plain_range(source, part, false);
-    arch::copy_racy(target, source, part);
+    const Access access(*this, from, part, false);
+    arch::plain_range(access.data(), part, false);
+    arch::copy_racy(target, access.data(), part);
     from += part;
     target += part;
     bytes -= part;

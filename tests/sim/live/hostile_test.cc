@@ -14,7 +14,7 @@ class HostileOnThreads : public testing::TestWithParam<const kernel::io_uring_pr
 
 TEST_P(HostileOnThreads, ApplicationsDoNotDamageTheKernel) {
   u64 steps = 0;
-  for (u64 seed = 1; steps < kHostileSteps; seed++) {
+  for (u64 seed = first_hostile_seed(); steps < kHostileSteps; seed++) {
     LiveMachine machine({.memory = u64{1} << 30, .hang = 0});  // on a busy host hundreds of threads wait long
     Hostility shared;
     shared.options.seed = seed;

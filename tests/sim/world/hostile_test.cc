@@ -32,7 +32,7 @@ class Depth final : public kernel::TraceSink {
 
 TEST_P(Hostile, ApplicationsDoNotDamageTheKernelInVirtualTime) {
   u64 steps = 0, consumed = 0, punted = 0;
-  for (u64 seed = 1; steps < kHostileSteps; seed++) {
+  for (u64 seed = first_hostile_seed(); steps < kHostileSteps; seed++) {
     Arena arena;
     TimedOptions timed;
     timed.seed = seed;
