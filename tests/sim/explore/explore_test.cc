@@ -84,8 +84,12 @@ TEST(Departures, BoundWhatDporRunsAndSoWhatItClaims) {
     const u64 executions = some.executions + some.blocked;
     EXPECT_EQ(some.exhaustive, executions == all.executions + all.blocked) << options.departures;
     EXPECT_GE(executions, before);
-    if (options.departures == 0) EXPECT_EQ(executions, 1u);
-    if (!some.exhaustive) EXPECT_EQ(some.share, 1);
+    if (options.departures == 0) {
+      EXPECT_EQ(executions, 1u);
+    }
+    if (!some.exhaustive) {
+      EXPECT_EQ(some.share, 1);
+    }
     before = executions;
   }
   EXPECT_EQ(before, all.executions + all.blocked);
