@@ -20,6 +20,12 @@ struct SyncView {
   u32 lanes;
   u32 fence;              ///< weak: the latest full barrier that the publisher was behind, see weak.cc
   alignas(16) u32 at[4];  // `lanes` of them
+
+  /// One of them: they go on behind the struct.
+  [[nodiscard]] u32& of(u32 lane) noexcept {
+    u32* const first = at;
+    return first[lane];
+  }
 };
 
 /// The latest access of one sort to a word, for the race detector.

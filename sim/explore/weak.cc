@@ -314,9 +314,9 @@ class WeakMachine final : public Ops<WeakMachine> {
   /// smp_wmb: stores to come carry the task's stores so far and what those carried; nothing that it has only read.
   void publish_stores(TaskRecord& task) noexcept {
     SyncView* const sync = task.released != nullptr ? copy(*task.released) : copy({});
-    sync->at[current_] = task.view[current_]++;
+    sync->of(current_) = task.view[current_]++;
     for (const Stored& store : stored_[current_]) {
-      sync->at[store.lane] = std::max(sync->at[store.lane], store.message->ts);
+      sync->of(store.lane) = std::max(sync->of(store.lane), store.message->ts);
       if (const SyncView* const carried = store.message->carries) join_lanes(sync->at, carried->at, carried->lanes);
       sync->fence = std::max(sync->fence, store.message->fence);
     }
@@ -330,7 +330,7 @@ class WeakMachine final : public Ops<WeakMachine> {
   static u32 floor_of_store(const TaskRecord& task, const Cell& cell, bool release) noexcept {
     u32 floor = task.view[cell.lane];
     if (release && task.has_extra) floor = std::max(floor, task.extra[cell.lane]);
-    if (task.released != nullptr && cell.lane < task.released->lanes) floor = std::max(floor, task.released->at[cell.lane]);
+    if (task.released != nullptr && cell.lane < task.released->lanes) floor = std::max(floor, task.released->of(cell.lane));
     return floor;
   }
 
