@@ -105,8 +105,8 @@ TEST_P(RamDeviceOn, RequestsBeyondItsParallelismWaitTheirTurn) {
   });
   ASSERT_EQ(answers.size(), 8u);
   EXPECT_GE(answers.back().at - before, 4'000'000u);
-  EXPECT_EQ(disk.statistics().most_depth, 8u);
-  if (GetParam() == OnEngine::timed) {
+  if (GetParam() == OnEngine::timed) {  // on threads the first may be done before the last is asked for
+    EXPECT_EQ(disk.statistics().most_depth, 8u);
     EXPECT_LT(answers.back().at - before, 4'100'000u);
   }
 }
