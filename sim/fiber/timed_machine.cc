@@ -361,8 +361,9 @@ void TimedMachine::charge(arch::Cost what, u64 units) noexcept {
   TimedTask* const task = self();
   if (task == nullptr) return;
   task->task->clock += options_.costs.nanoseconds(what, units);
-  barren_passes_ = 0;
-  // Work on data is progress even where nothing shared is written; entering the kernel to look around is not.
+  // Work on data is progress even where nothing shared is written; entering the kernel to look around is not, and coming by
+  // with no call to pay for is a program that goes on.
+  if (what != arch::Cost::syscall || units == 0) barren_passes_ = 0;
   if (what != arch::Cost::syscall) task->task->effects++;
 }
 

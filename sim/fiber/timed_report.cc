@@ -46,7 +46,7 @@ TaskSituation TimedMachine::situation(const TimedTask& task) const {
   } else if (task.where == Whereabouts::running) {
     result.state = "running";
     result.since = task.task->clock;
-    if (task.poll.repeats())
+    if (task.poll.repeats() || (end_ == RunEnd::livelock && task.poll.file != nullptr))
       result.waits_for = fmt::format("a change that it polls for at {}:{}", source_path(task.poll.file), task.poll.line);
   } else if (task.where == Whereabouts::queued) {
     result.state = "queued";

@@ -63,6 +63,7 @@ class ModelEnvironment final : public Environment {
   ModelRun& run_;
   ModelTask* task_;
   u32 children_ = 0;
+  bool went_on_ = false;        ///< a step began since the last system call
   std::bitset<256> published_;  ///< by ring: its flags were not looked at since
 };
 

@@ -251,6 +251,26 @@ TEST(TimedPoll, PollersThatHandALockToEachOtherForEverAreALivelock) {
   EXPECT_LE(world.machine.effort().passes_executed, 1000u);
 }
 
+// A library that enters the kernel again and again gets no further; a program that goes from call to call does.
+TEST(TimedPoll, CallsMadeAgainAreNoProgressAndAProgramThatGoesOnIs) {
+  for (const bool goes_on : {false, true}) {
+    TimedWorld world({.cpus = 1, .pass_limit = 1000});
+    for (const char* const name : {"one", "other"})
+      world.add(name, [goes_on] {
+        for (int call = 0; call < 5'000; call++) {
+          if (goes_on) machine().charge(arch::Cost::syscall, 0);
+          machine().charge(arch::Cost::syscall, 1);
+          arch::current_task()->effects++;  // an event: the call
+          arch::current_task()->in_kernel = true;
+          machine().poll_pass(arch::Site::here());
+          arch::current_task()->in_kernel = false;
+          machine().yield();
+        }
+      });
+    EXPECT_EQ(world.go(1'000'000'000).end, goes_on ? RunEnd::finished : RunEnd::livelock);
+  }
+}
+
 TEST(TimedPoll, PollersMayWaitForATaskThatComputes) {
   TimedWorld world({.cpus = 2, .pass_limit = 1000});
   u32 word = 0;

@@ -95,6 +95,20 @@ TEST(RunScenario, TwoWaitersThatPollAnEmptyRingAreALivelock) {
   EXPECT_NE(wrong(report).find("livelock at"), std::string::npos) << wrong(report);
 }
 
+// With a processor less than waiters the scheduler ends each look of 5.4 at its ring, and the library looks again, for ever.
+TEST(RunScenario, MorePollingWaitersThanProcessorsAreALivelock) {
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    const RunReport report = run(R"("machine": {"cpus": 2}, "kernel": ")" + std::string(kernel) + R"(",
+      "rings": {"r": {"flags": ["IOPOLL"], "owner": "a"}, "s": {"flags": ["IOPOLL"], "owner": "b"},
+                "t": {"flags": ["IOPOLL"], "owner": "c"}},
+      "tasks": {"a": {"steps": [{"wait": {"ring": "r"}}]}, "b": {"steps": [{"wait": {"ring": "s"}}]},
+                "c": {"steps": [{"wait": {"ring": "t"}}]}})");
+    EXPECT_NE(wrong(report).find("livelock at"), std::string::npos) << wrong(report);
+    EXPECT_NE(wrong(report).find("a change that it polls for at kernel_model/io_uring/iopoll.cc"), std::string::npos)
+        << wrong(report);
+  }
+}
+
 TEST(RunScenario, ALoopThatOnlyComputesCanBeStoppedOnEveryEngine) {
   for (const Engine engine : {Engine::timed, Engine::live}) {
     volatile std::sig_atomic_t stop = 0;
