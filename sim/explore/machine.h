@@ -286,7 +286,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   [[nodiscard]] SyncView* publish() noexcept;
   void publish_into(SyncView*& sync) noexcept;
   static void take_for(TaskRecord& task, const SyncView& sync) noexcept {
-    join_lanes(task.view, sync.at, sync.lanes);
+    join_lanes(task.view, sync.at(), sync.lanes);
     task.fence = std::max(task.fence, sync.fence);
   }
   void take(const SyncView* sync) noexcept {

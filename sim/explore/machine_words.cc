@@ -108,11 +108,11 @@ SyncView* OperationalMachine::publish() noexcept {
   if (outside()) return nullptr;
   TaskRecord& task = me();
   const u32 lanes = view_lanes();
-  auto* const sync = static_cast<SyncView*>(pool_.take(16 + u64{lanes} * sizeof(u32)));
+  auto* const sync = static_cast<SyncView*>(pool_.take(SyncView::bytes(lanes)));
   sync->lanes = lanes;
-  copy_lanes(sync->at, task.view, lanes);
+  copy_lanes(sync->at(), task.view, lanes);
   sync->fence = task.has_extra ? std::max(task.fence, task.fence_read) : task.fence;
-  if (task.has_extra) join_lanes(sync->at, task.extra, lanes);
+  if (task.has_extra) join_lanes(sync->at(), task.extra, lanes);
   task.view[current_]++;
   return sync;
 }
@@ -121,7 +121,7 @@ void OperationalMachine::publish_into(SyncView*& sync) noexcept {
   SyncView* const mine = publish();
   if (mine == nullptr) return;
   if (sync != nullptr) {
-    join_lanes(mine->at, sync->at, sync->lanes);
+    join_lanes(mine->at(), sync->at(), sync->lanes);
     mine->fence = std::max(mine->fence, sync->fence);
   }
   sync = mine;

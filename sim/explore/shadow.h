@@ -15,17 +15,16 @@ namespace uringsim::sim {
 
 struct Message;
 
-/// A view that was published: what whoever takes it over knows from then on.
-struct SyncView {
+/// A view that was published: what whoever takes it over knows from then on. Its lanes lie behind it.
+struct alignas(16) SyncView {
   u32 lanes;
-  u32 fence;              ///< weak: the latest full barrier that the publisher was behind, see weak.cc
-  alignas(16) u32 at[4];  // `lanes` of them
+  u32 fence;  ///< weak: the latest full barrier that the publisher was behind, see weak.cc
 
-  /// One of them: they go on behind the struct.
-  [[nodiscard]] u32& of(u32 lane) noexcept {
-    u32* const first = at;
-    return first[lane];
-  }
+  /// Bytes of a view of so many lanes.
+  [[nodiscard]] static constexpr u64 bytes(u32 lanes) noexcept { return sizeof(SyncView) + u64{lanes} * sizeof(u32); }
+  [[nodiscard]] u32* at() noexcept { return reinterpret_cast<u32*>(this + 1); }
+  [[nodiscard]] const u32* at() const noexcept { return reinterpret_cast<const u32*>(this + 1); }
+  [[nodiscard]] u32& of(u32 lane) noexcept { return at()[lane]; }
 };
 
 /// The latest access of one sort to a word, for the race detector.

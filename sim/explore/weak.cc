@@ -148,7 +148,7 @@ class WeakMachine final : public Ops<WeakMachine> {
         carries = read->carries;
       } else {
         if (carries == task.released) carries = copy(*carries);
-        join_lanes(carries->at, read->carries->at, std::min(read->carries->lanes, carries->lanes));
+        join_lanes(carries->at(), read->carries->at(), std::min(read->carries->lanes, carries->lanes));
       }
     }
     link(cell, *read, ts, merge(cell, at, size, trim(apply(op, old, operand), size)), carries, true, behind);
@@ -182,7 +182,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     Message& read = *cell.newest;
     task.view[cell.lane] = read.ts + 1;
     SyncView* const carries = publish();
-    if (read.carries != nullptr) join_lanes(carries->at, read.carries->at, read.carries->lanes);
+    if (read.carries != nullptr) join_lanes(carries->at(), read.carries->at(), read.carries->lanes);
     link(cell, read, read.ts + 1, merge(cell, at, size, value), carries, true, read.fence);
   }
   void do_lock_order(Cell& cell) noexcept override {
@@ -193,7 +193,7 @@ class WeakMachine final : public Ops<WeakMachine> {
     } else if (const SyncView* const carried = cell.newest->carries; carried != nullptr) {
       SyncView* const both = copy(*carried);
       if (task.released != nullptr) {
-        join_lanes(both->at, task.released->at, task.released->lanes);
+        join_lanes(both->at(), task.released->at(), task.released->lanes);
         both->fence = std::max(both->fence, task.released->fence);
       }
       task.released = both;
@@ -287,7 +287,7 @@ class WeakMachine final : public Ops<WeakMachine> {
       return;
     }
     if (message.carries != nullptr) {
-      join_lanes(task.extra, message.carries->at, message.carries->lanes);
+      join_lanes(task.extra, message.carries->at(), message.carries->lanes);
       task.has_extra = true;
     }
     if (message.fence > std::max(task.fence, task.fence_read)) {
@@ -300,7 +300,7 @@ class WeakMachine final : public Ops<WeakMachine> {
   /// What is behind a full barrier knows all that it knew.
   void join_fence(u32* into, u32 fence) noexcept {
     const SyncView& known = *fences_[fence - 1];
-    join_lanes(into + clocks_, known.at + clocks_, known.lanes - clocks_);
+    join_lanes(into + clocks_, known.at() + clocks_, known.lanes - clocks_);
   }
 
   void fold_extra(TaskRecord& task) noexcept {
@@ -317,10 +317,10 @@ class WeakMachine final : public Ops<WeakMachine> {
     sync->of(current_) = task.view[current_]++;
     for (const Stored& store : stored_[current_]) {
       sync->of(store.lane) = std::max(sync->of(store.lane), store.message->ts);
-      if (const SyncView* const carried = store.message->carries) join_lanes(sync->at, carried->at, carried->lanes);
+      if (const SyncView* const carried = store.message->carries) join_lanes(sync->at(), carried->at(), carried->lanes);
       sync->fence = std::max(sync->fence, store.message->fence);
     }
-    if (sync->fence != 0) join_fence(sync->at, sync->fence);
+    if (sync->fence != 0) join_fence(sync->at(), sync->fence);
     stored_[current_].clear();
     task.released = sync;
   }
@@ -336,11 +336,11 @@ class WeakMachine final : public Ops<WeakMachine> {
 
   SyncView* copy(const SyncView& from) noexcept {
     const u32 lanes = view_lanes();
-    auto* const sync = static_cast<SyncView*>(pool_.take(16 + u64{lanes} * sizeof(u32)));
+    auto* const sync = static_cast<SyncView*>(pool_.take(SyncView::bytes(lanes)));
     sync->lanes = lanes;
     sync->fence = from.fence;
-    zero_lanes(sync->at, lanes);
-    copy_lanes(sync->at, from.at, from.lanes);
+    zero_lanes(sync->at(), lanes);
+    copy_lanes(sync->at(), from.at(), from.lanes);
     return sync;
   }
 
