@@ -17,10 +17,11 @@
 
 namespace uringsim::sim {
 
-Medians medians(unsigned repeats, const std::function<double()>& measure, const std::function<double()>& peer) {
+Medians medians(const BenchOptions& options, const std::function<double()>& measure, const std::function<double()>& peer) {
   std::vector<double> values, peers;
-  for (unsigned i = 0; i < std::max(repeats, 1u); i++) {
+  for (unsigned i = 0; i < std::max(options.repeats, 1u); i++) {
     values.push_back(measure());
+    if (options.span().stopped()) break;
     if (peer) peers.push_back(peer());
   }
   const auto middle = [](std::vector<double>& of) {
@@ -34,7 +35,7 @@ Medians medians(unsigned repeats, const std::function<double()>& measure, const 
 
 BenchFigure figure_of(const BenchOptions& options, std::string name, std::string unit, const std::function<double()>& measure,
                       std::string peer_name, const std::function<double()>& peer) {
-  const Medians both = medians(options.repeats, measure, options.peer ? options.peer : peer);
+  const Medians both = medians(options, measure, options.peer ? options.peer : peer);
   BenchFigure figure{std::move(name), both.value, std::move(unit)};
   if (options.peer || peer) {
     figure.peer = options.peer ? options.peer_name : std::move(peer_name);
@@ -67,32 +68,33 @@ Measured with_ring(u32 entries, Work work) {
 }
 
 template <class Options>
-double world_nops(const Options& machine, u64 ns, Time time) {
+double world_nops(const Options& machine, const Span& span, Time time) {
   BenchWorld world(machine);
   Measured measured;
-  world.world().add_process({}, [&] { measured = with_ring(kBatch, [&](auto& ring) { return nops(ring, kBatch, ns, time); }); });
+  world.world().add_process({},
+                            [&] { measured = with_ring(kBatch, [&](auto& ring) { return nops(ring, kBatch, span, time); }); });
   world.run();
   return rate_of(measured, "NOPs on the model");
 }
 
 BenchFigure timed_nop_b32(const BenchOptions& options) {
-  const auto measure = [&] { return world_nops(TimedOptions{.cpus = 1}, options.measure_ns, Time::processor); };
+  const auto measure = [&] { return world_nops(TimedOptions{.cpus = 1}, options.span(), Time::processor); };
   return figure_of(options, "timed-nop-b32", "ops/s", measure);
 }
 
 BenchFigure live_nop_b32(const BenchOptions& options) {
-  const auto measure = [&] { return world_nops(LiveOptions{}, options.measure_ns, Time::elapsed); };
-  const auto host = [&] { return rate_of(native_nops(kBatch, options.measure_ns), "NOPs on the host"); };
+  const auto measure = [&] { return world_nops(LiveOptions{}, options.span(), Time::elapsed); };
+  const auto host = [&] { return rate_of(native_nops(kBatch, options.span()), "NOPs on the host"); };
   return figure_of(options, "live-nop-b32", "ops/s", measure, "host's io_uring", host);
 }
 
 /// NOPs of `rings` processes, each on a processor of its own, all at the same time.
-double live_rings(unsigned rings, u64 ns) {
+double live_rings(unsigned rings, const Span& span) {
   BenchWorld world(LiveOptions{.cpus = 2});
   std::vector<Measured> measured(rings);
   for (unsigned i = 0; i < rings; i++)
-    world.world().add_process({.cpu = static_cast<int>(i)}, [&measured, i, ns] {
-      measured[i] = with_ring(kBatch, [&](auto& ring) { return nops(ring, kBatch, ns); });
+    world.world().add_process({.cpu = static_cast<int>(i)}, [&measured, i, span] {
+      measured[i] = with_ring(kBatch, [&](auto& ring) { return nops(ring, kBatch, span); });
     });
   world.run();
   double sum = 0;
@@ -101,7 +103,7 @@ double live_rings(unsigned rings, u64 ns) {
 }
 
 BenchFigure live_two_rings(const BenchOptions& options) {
-  const auto rings = [&](unsigned count) { return [&options, count] { return live_rings(count, options.measure_ns); }; };
+  const auto rings = [&](unsigned count) { return [&options, count] { return live_rings(count, options.span()); }; };
   BenchFigure figure = figure_of(options, "live-two-rings", "ops/s", rings(2), "one ring", rings(1));
   if (sysconf(_SC_NPROCESSORS_ONLN) < 2) figure.note = "the host has one processor";
   return figure;
@@ -119,7 +121,7 @@ BenchFigure timed_randread_qd32(const BenchOptions& options) {
     world.world().add_process({}, [&] {
       const int fd = open_in_world("/dev/disk", O_RDONLY | O_DIRECT);
       const ReadTargets targets = targets_in_world(fd, kBytes, kDepth);
-      measured = with_ring(kDepth, [&](auto& ring) { return random_reads(ring, targets, options.measure_ns, Time::processor); });
+      measured = with_ring(kDepth, [&](auto& ring) { return random_reads(ring, targets, options.span(), Time::processor); });
     });
     world.run();
     return rate_of(measured, "reads on the model");
@@ -130,10 +132,11 @@ BenchFigure timed_randread_qd32(const BenchOptions& options) {
 /// A file with content, for as long as the object lives.
 class ScratchFile {
  public:
-  ScratchFile(const std::string& directory, u64 bytes) : path_(fmt::format("{}/uringsim-bench-{}.data", directory, getpid())) {
+  ScratchFile(const std::string& directory, u64 bytes, const Span& span)
+      : path_(fmt::format("{}/uringsim-bench-{}.data", directory, getpid())) {
     std::ofstream out(path_, std::ios::binary | std::ios::trunc);
     std::vector<char> content(1 << 20);
-    for (u64 at = 0; at < bytes; at += content.size()) {
+    for (u64 at = 0; at < bytes && !span.stopped(); at += content.size()) {
       for (u64 i = 0; i < content.size(); i++) content[i] = static_cast<char>((at + i) * 31 >> 3);
       out.write(content.data(), static_cast<std::streamsize>(content.size()));
     }
@@ -150,7 +153,8 @@ class ScratchFile {
 };
 
 BenchFigure live_odirect_qd32(const BenchOptions& options) {
-  const ScratchFile file(options.directory, options.file_bytes);
+  const ScratchFile file(options.directory, options.file_bytes, options.span());
+  if (options.span().stopped()) return {"live-odirect-qd32", 0, "ops/s"};
   const auto measure = [&] {
     BenchWorld world(LiveOptions{});
     world.add_file({.path = file.path()});
@@ -158,13 +162,13 @@ BenchFigure live_odirect_qd32(const BenchOptions& options) {
     world.world().add_process({}, [&] {
       const int fd = open_in_world("/dev/disk", O_RDONLY | O_DIRECT);
       const ReadTargets targets = targets_in_world(fd, options.file_bytes, kDepth);
-      measured = with_ring(kDepth, [&](auto& ring) { return random_reads(ring, targets, options.measure_ns); });
+      measured = with_ring(kDepth, [&](auto& ring) { return random_reads(ring, targets, options.span()); });
     });
     world.run();
     return rate_of(measured, "reads on the model");
   };
   const auto host = [&] {
-    return rate_of(native_random_reads(file.path(), options.file_bytes, kDepth, options.measure_ns), "reads on the host");
+    return rate_of(native_random_reads(file.path(), options.file_bytes, kDepth, options.span()), "reads on the host");
   };
   return figure_of(options, "live-odirect-qd32", "ops/s", measure, "host's io_uring", host);
 }
@@ -193,7 +197,7 @@ BenchFigure world_handshake(const BenchOptions& options) {
     do {
       handshake(arena);
       worlds++;
-    } while (watch.seconds() * 1e9 < static_cast<double>(options.measure_ns));
+    } while (!options.span().over(watch.seconds()));
     return watch.seconds() * 1e6 / static_cast<double>(worlds);
   };
   return figure_of(options, "world-handshake", "us", measure);

@@ -5,22 +5,25 @@
 // down slows down both. The workload is one template over the ring library: the peer on the host's io_uring runs the same code.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "kernel_model/arch/types.h"
+#include "sim/bench/workloads.h"
 
 namespace uringsim::sim {
 
 struct BenchOptions {
   unsigned repeats = 5;
-  u64 measure_ns = 300'000'000;     ///< how long one measurement takes, about
-  std::string directory = ".";      ///< where the file of live-odirect-qd32 is made, and removed
-  u64 file_bytes = u64{256} << 20;  ///< its size
-  std::function<double()> peer{};   ///< one measurement of a peer from outside, instead of the benchmark's own
+  u64 measure_ns = 300'000'000;                      ///< how long one measurement takes, about
+  const volatile std::sig_atomic_t* stop = nullptr;  ///< ends what is under way once it is set; the figure means nothing then
+  std::string directory = ".";                       ///< where the file of live-odirect-qd32 is made, and removed
+  u64 file_bytes = u64{256} << 20;                   ///< its size
+  std::function<double()> peer{};                    ///< one measurement of a peer from outside, instead of the benchmark's own
   std::string peer_name{};
+  [[nodiscard]] Span span() const noexcept { return {measure_ns, stop}; }
 };
 
 struct BenchFigure {
@@ -52,7 +55,8 @@ struct Medians {
   double peer = 0;
   double lowest = 0, highest = 0;  ///< of what the value is the median of
 };
-[[nodiscard]] Medians medians(unsigned repeats, const std::function<double()>& measure, const std::function<double()>& peer = {});
+[[nodiscard]] Medians medians(const BenchOptions& options, const std::function<double()>& measure,
+                              const std::function<double()>& peer = {});
 
 /// The figure of options.repeats measurements, in turn with those of the peer: the user's if there is one, else the given one.
 [[nodiscard]] BenchFigure figure_of(const BenchOptions& options, std::string name, std::string unit,

@@ -69,15 +69,15 @@ ReadTargets targets_in_world(int fd, u64 file_bytes, u32 depth) {
 
 // ---- the host ----------------------------------------------------------------------------------------------------------------
 
-Measured native_nops(u32 batch, u64 ns) {
+Measured native_nops(u32 batch, const Span& span) {
   uapi::Ring<uapi::Native> ring;
   if (const int error = ring.queue_init(batch, 0); error != 0) return {.error = error};
-  const Measured measured = nops(ring, batch, ns);
+  const Measured measured = nops(ring, batch, span);
   ring.queue_exit();
   return measured;
 }
 
-Measured native_random_reads(const std::string& path, u64 file_bytes, u32 depth, u64 ns) {
+Measured native_random_reads(const std::string& path, u64 file_bytes, u32 depth, const Span& span) {
   uapi::Ring<uapi::Native> ring;
   if (const int error = ring.queue_init(depth, 0); error != 0) return {.error = error};
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
@@ -93,7 +93,8 @@ Measured native_random_reads(const std::string& path, u64 file_bytes, u32 depth,
     measured.error = -errno;
   else
     measured = random_reads(
-        ring, {.fd = fd, .iovecs = reinterpret_cast<uintptr_t>(iovecs.data()), .blocks = file_bytes / 4096, .depth = depth}, ns);
+        ring, {.fd = fd, .iovecs = reinterpret_cast<uintptr_t>(iovecs.data()), .blocks = file_bytes / 4096, .depth = depth},
+        span);
   ring.queue_exit();
   if (fd >= 0) close(fd);
   std::free(buffers);

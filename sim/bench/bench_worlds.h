@@ -47,7 +47,7 @@ class BenchWorld {
 [[nodiscard]] ReadTargets targets_in_world(int fd, u64 file_bytes, u32 depth);
 
 /// On the host's own io_uring.
-[[nodiscard]] Measured native_nops(u32 batch, u64 ns);
-[[nodiscard]] Measured native_random_reads(const std::string& path, u64 file_bytes, u32 depth, u64 ns);
+[[nodiscard]] Measured native_nops(u32 batch, const Span& span);
+[[nodiscard]] Measured native_random_reads(const std::string& path, u64 file_bytes, u32 depth, const Span& span);
 
 }  // namespace uringsim::sim

@@ -6,12 +6,15 @@
 
 #include <stdexcept>
 
-#include "sim/bench/workloads.h"
-#include "sim/explore/explore.h"
 #include "sim/explore/programs/handshake.h"
 #include "sim/explore/world_program.h"
 
 namespace uringsim::sim {
+
+ExploreOptions until_stopped(ExploreOptions search, const BenchOptions& options) {
+  if (options.stop != nullptr) search.progress = [stop = options.stop](const ExploreProgress&) { return *stop == 0; };
+  return search;
+}
 
 namespace {
 
@@ -26,7 +29,7 @@ ExploreResult checked(Program& program, const ExploreOptions& options) {
 double rate_of(Program& program, ExploreOptions search, const BenchOptions& options, Time time) {
   search.milliseconds = options.measure_ns / 1'000'000;
   const Stopwatch watch(time);
-  const ExploreResult result = checked(program, search);
+  const ExploreResult result = checked(program, until_stopped(search, options));
   const auto executions = static_cast<double>(result.executions + result.blocked);
   return executions / (time == Time::elapsed ? result.seconds : watch.seconds());
 }
@@ -47,7 +50,7 @@ BenchFigure dpor_n5_tso(const BenchOptions& options) {
   u64 complete = 0, blocked = 0;
   BenchFigure figure = figure_of(options, "explore-dpor-n5-tso", "s", [&] {
     const Stopwatch watch(Time::processor);
-    const ExploreResult result = checked(program, search);
+    const ExploreResult result = checked(program, until_stopped(search, options));
     complete = result.executions, blocked = result.blocked;
     return watch.seconds();
   });
@@ -91,7 +94,7 @@ BenchFigure two_jobs(const BenchOptions& options, const char* name, Search strat
     search.memory = strategy == Search::dpor ? Memory::tso : Memory::sc;
     search.jobs = jobs;
     if (strategy != Search::dpor) return rate_of(program, search, options, Time::elapsed);
-    const ExploreResult result = checked(program, search);
+    const ExploreResult result = checked(program, until_stopped(search, options));
     return static_cast<double>(result.executions + result.blocked) / result.seconds;
   };
   BenchFigure figure = figure_of(

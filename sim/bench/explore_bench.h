@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/bench/bench.h"
+#include "sim/explore/explore.h"
 
 namespace uringsim::sim {
 
@@ -13,5 +14,8 @@ namespace uringsim::sim {
 /// Executions that dpor takes for the programs that explorers are compared on, beside what optimal ones take: one row a program
 /// and memory model, named explore-count-PROGRAM-MODEL.
 [[nodiscard]] std::vector<Benchmark> explore_counts();
+
+/// `search` that ends once options.stop is set.
+[[nodiscard]] ExploreOptions until_stopped(ExploreOptions search, const BenchOptions& options);
 
 }  // namespace uringsim::sim

@@ -9,7 +9,6 @@
 #include <stdexcept>
 
 #include "sim/bench/explore_bench.h"
-#include "sim/explore/explore.h"
 #include "sim/explore/programs/counting.h"
 #include "sim/explore/programs/handshake.h"
 #include "sim/explore/programs/litmus.h"
@@ -118,10 +117,11 @@ std::vector<Counted> counted_programs() {
   return all;
 }
 
-BenchFigure count(const std::string& name, Program& program, Memory memory, const std::optional<Count>& bound) {
+BenchFigure count(const std::string& name, Program& program, Memory memory, const std::optional<Count>& bound,
+                  const BenchOptions& options) {
   ExploreOptions search;
   search.memory = memory;
-  const ExploreResult result = explore(program, search);
+  const ExploreResult result = explore(program, until_stopped(search, options));
   if (!result.error.empty()) throw std::runtime_error(fmt::format("{}: {}", name, result.error));
   BenchFigure figure{name, static_cast<double>(result.executions), "executions"};
   figure.note = fmt::format("{} blocked, {:.3f} s", result.blocked, result.seconds);
@@ -142,9 +142,10 @@ std::vector<Benchmark> explore_counts() {
       const std::string name = fmt::format("explore-count-{}-{}", counted.name, to_string(memory));
       std::optional<Count> bound;
       if (memory != Memory::weak) bound = memory == Memory::sc ? counted.sc : counted.tso;
-      all.push_back(
-          {name, "executions that dpor takes, beside those of optimal explorers",
-           [name, make = counted.make, memory, bound](const BenchOptions&) { return count(name, *make(), memory, bound); }});
+      all.push_back({name, "executions that dpor takes, beside those of optimal explorers",
+                     [name, make = counted.make, memory, bound](const BenchOptions& options) {
+                       return count(name, *make(), memory, bound, options);
+                     }});
     }
   return all;
 }

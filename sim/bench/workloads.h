@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "kernel_model/arch/types.h"
 #include "uapi/ring.h"
@@ -38,11 +39,18 @@ class Stopwatch {
   double start_ = now();
 };
 
-/// NOPs, `batch` with every enter, each waited for, about `ns` nanoseconds long.
+/// How long to measure: about `ns` nanoseconds, or until the flag is set.
+struct Span {
+  u64 ns = 0;
+  const volatile std::sig_atomic_t* stop = nullptr;
+  [[nodiscard]] bool stopped() const noexcept { return stop != nullptr && *stop != 0; }
+  [[nodiscard]] bool over(double seconds) const noexcept { return seconds * 1e9 >= static_cast<double>(ns) || stopped(); }
+};
+
+/// NOPs, `batch` with every enter, each waited for.
 template <class Ring>
-Measured nops(Ring& ring, u32 batch, u64 ns, Time time = Time::elapsed) {
+Measured nops(Ring& ring, u32 batch, const Span& span, Time time = Time::elapsed) {
   Measured measured;
-  const double limit = static_cast<double>(ns) * 1e-9;
   const Stopwatch watch(time);
   do {
     for (int round = 0; round < 64; round++) {
@@ -60,7 +68,7 @@ Measured nops(Ring& ring, u32 batch, u64 ns, Time time = Time::elapsed) {
       measured.operations += seen;
     }
     measured.seconds = watch.seconds();
-  } while (measured.seconds < limit && measured.error == 0);
+  } while (!span.over(measured.seconds) && measured.error == 0);
   return measured;
 }
 
@@ -74,7 +82,7 @@ struct ReadTargets {
 
 /// 4 KiB reads at random blocks, `depth` in flight all the time: what has completed is reaped and replaced, with one enter.
 template <class Ring>
-Measured random_reads(Ring& ring, const ReadTargets& targets, u64 ns, Time time = Time::elapsed) {
+Measured random_reads(Ring& ring, const ReadTargets& targets, const Span& span, Time time = Time::elapsed) {
   Measured measured;
   u64 random = 0x9e3779b97f4a7c15;
   const auto prepare = [&](u64 buffer) {
@@ -85,7 +93,6 @@ Measured random_reads(Ring& ring, const ReadTargets& targets, u64 ns, Time time 
     sqe.prep_readv(targets.fd, targets.iovecs + buffer * 16, 1, random % targets.blocks * 4096);
     sqe.set_data64(buffer);
   };
-  const double limit = static_cast<double>(ns) * 1e-9;
   for (u32 i = 0; i < targets.depth; i++) prepare(i);
   u32 in_flight = targets.depth;
   bool over = false;
@@ -106,7 +113,7 @@ Measured random_reads(Ring& ring, const ReadTargets& targets, u64 ns, Time time 
     }
     ring.cq_advance(seen);
     measured.operations += seen;
-    if (!over && (measured.operations & 63) < seen) over = watch.seconds() > limit || measured.error != 0;
+    if (!over && (measured.operations & 63) < seen) over = span.over(watch.seconds()) || measured.error != 0;
   }
   measured.seconds = watch.seconds();
   return measured;

@@ -54,7 +54,7 @@ Conformity conform(const Recording& recording, const Selection& selection, std::
   result.stopped = done < tapes.size();
   for (Verdict& verdict : result.verdicts) {
     if (!verdict.difference || stop()) continue;
-    if (auto reason = doubtful(*verdict.tape, doubts)) {
+    if (auto reason = doubtful(*verdict.tape, doubts, stop)) {
       verdict.drawer = Drawer::not_applicable;
       verdict.reason = std::move(*reason);
     }

@@ -41,12 +41,12 @@ std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& 
   return doubts;
 }
 
-std::optional<std::string> doubtful(const Tape& tape, std::span<const Doubt> doubts) {
+std::optional<std::string> doubtful(const Tape& tape, std::span<const Doubt> doubts, const std::function<bool()>& stop) {
   for (const Doubt& doubt : doubts)
     for (const Player& player : doubt.players) {
       bool reproduced = false;
       player(
-          {&tape}, [&](size_t, Played played) { reproduced = !first_difference(tape, played); }, [] { return false; });
+          {&tape}, [&](size_t, Played played) { reproduced = !first_difference(tape, played); }, stop);
       if (reproduced) return doubt.reason;
     }
   return std::nullopt;

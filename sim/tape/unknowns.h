@@ -56,7 +56,8 @@ struct Doubt {
 [[nodiscard]] std::vector<Doubt> doubts_of(const std::function<Player(const Circumstances&)>& player_under);
 
 /// What the recorded answers of `tape` depend on, if under one of the circumstances in doubt the model gives exactly these; else
-/// nothing. For a tape that the model answers otherwise under the usual ones.
-[[nodiscard]] std::optional<std::string> doubtful(const Tape& tape, std::span<const Doubt> doubts);
+/// nothing, as after stop(). For a tape that the model answers otherwise under the usual ones.
+[[nodiscard]] std::optional<std::string> doubtful(
+    const Tape& tape, std::span<const Doubt> doubts, const std::function<bool()>& stop = [] { return false; });
 
 }  // namespace uringsim::sim::tape

@@ -112,10 +112,13 @@ class Bench : public Command {
         options.peer_name = at->second;
         options.peer = [at] { return run_peer(at->first, at->second); };
       }
-      tell(bench.run(options));
+      options.stop = terminal.stop();
+      const sim::BenchFigure figure = bench.run(options);
+      if (terminal.stop_signal() == 0) tell(figure);
     }
     // The engines' own, without a kernel.
-    for (const sim::FiberFigure& figure : fiber_figures(wanted)) tell({figure.name, figure.value, figure.unit});
+    if (terminal.stop_signal() == 0)
+      for (const sim::FiberFigure& figure : fiber_figures(wanted)) tell({figure.name, figure.value, figure.unit});
     if (!known && terminal.stop_signal() == 0)
       throw sim::InputError(fmt::format("bench: no benchmark {}; {}", sim::in_quotes(group_), sim::name_hint(group_, names())));
     if (json_) terminal.print(nlohmann::ordered_json{{"benchmarks", array}}.dump(1));

@@ -269,30 +269,29 @@ class Diff : public Command {
     return options;
   }
 
-  /// Both answers to each tape of `part` that the running kernel answered before a signal stopped the run.
+  /// Both answers to each tape of `part` that got both before a signal stopped the run.
   struct Answers {
     std::vector<const tape::Tape*> tapes;
     std::vector<tape::Played> host, model;
   };
   Answers play(const std::vector<const tape::Tape*>& part, Terminal& terminal) const {
     const auto stop = [&] { return terminal.stop_signal() != 0; };
-    std::vector<std::optional<tape::Played>> host(part.size());
+    std::vector<std::optional<tape::Played>> host(part.size()), model_answers(part.size());
     // A signal from the keyboard ends the tape's process, too: that is no answer.
-    tape::play_on_host(
-        part, host_options(),
-        [&](size_t i, tape::Played p) {
-          if (!stop()) host[i] = std::move(p);
-        },
-        stop);
+    const auto into = [&](std::vector<std::optional<tape::Played>>& answers) {
+      return [&](size_t i, tape::Played p) {
+        if (!stop()) answers[i] = std::move(p);
+      };
+    };
+    tape::play_on_host(part, host_options(), into(host), stop);
+    tape::play_on_model(part, model(), into(model_answers), stop);
     Answers answers;
-    for (size_t i = 0; i < part.size(); i++)
-      if (host[i]) {
-        answers.tapes.push_back(part[i]);
-        answers.host.push_back(std::move(*host[i]));
-      }
-    answers.model.resize(answers.tapes.size());
-    tape::play_on_model(
-        answers.tapes, model(), [&](size_t i, tape::Played p) { answers.model[i] = std::move(p); }, [] { return false; });
+    for (size_t i = 0; i < part.size(); i++) {
+      if (!host[i] || !model_answers[i]) continue;
+      answers.tapes.push_back(part[i]);
+      answers.host.push_back(std::move(*host[i]));
+      answers.model.push_back(std::move(*model_answers[i]));
+    }
     return answers;
   }
 
@@ -314,7 +313,7 @@ class Diff : public Command {
       const auto begin = tapes.begin() + static_cast<std::ptrdiff_t>(at);
       const std::vector<const tape::Tape*> part(begin, begin + static_cast<std::ptrdiff_t>(std::min(kPart, tapes.size() - at)));
       const Answers answers = play(part, terminal);
-      for (size_t i = 0; i < answers.tapes.size(); i++)
+      for (size_t i = 0; i < answers.tapes.size() && terminal.stop_signal() == 0; i++)
         judge(outcome, *answers.tapes[i], answers.host[i], answers.model[i], terminal);
       progress.update(at + part.size());
     }
@@ -324,17 +323,20 @@ class Diff : public Command {
   void judge(Outcome& outcome, const tape::Tape& one, const tape::Played& host, const tape::Played& model_answers,
              Terminal& terminal) const {
     outcome.played++;
+    const auto stop = [&] { return terminal.stop_signal() != 0; };
     const tape::Tape answered = tape::with_answers(one, host);
     const auto difference = tape::first_difference(answered, model_answers);
     if (!difference) {
       outcome.matched++;
     } else if (const auto row = same_release_ ? std::nullopt : tape::excuse_for(answered, *difference, kernel_)) {
       outcome.excused[*row].push_back(one.name);
-    } else if (auto reason = tape::doubtful(answered, tape::model_doubts(model()))) {
+    } else if (auto reason = tape::doubtful(answered, tape::model_doubts(model()), stop)) {
       outcome.left_out.emplace_back(one.name, std::move(*reason));
     } else if (agrees_again(one, model_answers, terminal)) {
       outcome.matched++;
       outcome.again++;
+    } else if (stop()) {
+      outcome.played--;  // nobody knows: the running kernel was not asked again
     } else {
       Found found{one, *difference, one};
       if (outcome.differences.size() < shrunk_) found.shortest = shortest(one, *difference, terminal);
@@ -379,13 +381,13 @@ class Diff : public Command {
     const auto differs = [&](const tape::Tape& candidate) {
       if (terminal.stop_signal() != 0 || why_not(candidate)) return false;
       std::optional<tape::Played> host, model;
-      const auto never = [] { return false; };
+      const auto stop = [&] { return terminal.stop_signal() != 0; };
       // What is left out may be what the tape waited with: its workers are given their time.
       tape::play_on_host(
-          {&candidate}, {directory_, longer_pause(candidate, 1), 1}, [&](size_t, tape::Played p) { host = std::move(p); }, never);
+          {&candidate}, {directory_, longer_pause(candidate, 1), 1}, [&](size_t, tape::Played p) { host = std::move(p); }, stop);
       tape::play_on_model(
-          {&candidate}, this->model(), [&](size_t, tape::Played p) { model = std::move(p); }, never);
-      if (!host || !model) return false;
+          {&candidate}, this->model(), [&](size_t, tape::Played p) { model = std::move(p); }, stop);
+      if (!host || !model || stop()) return false;
       const tape::Tape answered = tape::with_answers(candidate, *host);
       const auto difference = tape::first_difference(answered, *model);
       // A machine that was too busy once must not lead away from the difference that is there each time.

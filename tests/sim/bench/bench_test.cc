@@ -21,7 +21,7 @@ TEST(Bench, MediansAreTakenOfAlternatingMeasurements) {
   double next = 0;
   std::string order;
   const Medians both = medians(
-      3,
+      {.repeats = 3},
       [&] {
         order += 'a';
         return next += 1;
@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Benchmarks, EveryBenchmark, testing::ValuesIn(quick_one
 
 TEST_P(EveryBenchmark, MeasuresSomethingUnderItsName) {
   const bool needs_host = std::string(GetParam().name).starts_with("live-o") || std::string(GetParam().name) == "live-nop-b32";
-  if (needs_host && native_nops(1, 1).error != 0) GTEST_SKIP() << "the host has no io_uring";
+  if (needs_host && native_nops(1, {1}).error != 0) GTEST_SKIP() << "the host has no io_uring";
   std::string directory = std::filesystem::temp_directory_path() / "uringsim-bench-XXXXXX";
   ASSERT_NE(mkdtemp(directory.data()), nullptr);
   const BenchOptions quick{.repeats = 1, .measure_ns = 1'000'000, .directory = directory, .file_bytes = u64{4} << 20};
@@ -72,6 +72,26 @@ TEST_P(EveryBenchmark, MeasuresSomethingUnderItsName) {
   EXPECT_GT(figure.peer_value.value_or(1), 0);
   EXPECT_TRUE(std::filesystem::is_empty(directory));
   std::filesystem::remove(directory);
+}
+
+TEST_P(EveryBenchmark, EndsOnceItIsToldToStop) {
+  volatile std::sig_atomic_t stop = 1;
+  std::string directory = std::filesystem::temp_directory_path() / "uringsim-bench-XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const BenchOptions endless{.measure_ns = 3'600'000'000'000, .stop = &stop, .directory = directory};
+  EXPECT_EQ(GetParam().run(endless).name, GetParam().name);
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+  std::filesystem::remove(directory);
+}
+
+TEST(Bench, WholeSearchesEndOnceTheyAreToldTo) {
+  volatile std::sig_atomic_t stop = 1;
+  BenchOptions options;
+  options.stop = &stop;
+  for (const Benchmark& bench : benchmarks())
+    if (bench.name == "explore-count-handshake-n5-tso" || bench.name == "explore-jobs2-dpor") {
+      EXPECT_FALSE(bench.run(options).pass.value_or(false)) << bench.name;
+    }
 }
 
 TEST(Bench, CountsOfExecutionsAreAtMostThoseOfOptimalExplorers) {
