@@ -270,16 +270,8 @@ void unuse_mm(mm_struct* mm) noexcept {
 
 // ---- mappings --------------------------------------------------------------------------------------------------------------
 
-s64 mmap_pages(mm_struct* mm, page** pages, u64 count, int prot, file* vma_file, u64 pgoff, bool pfnmap) noexcept {
-  if (count == 0) return -EINVAL;
-  if (count > TASK_SIZE >> PAGE_SHIFT) return -ENOMEM;
-  vm_area_struct* const vma = alloc_vma(0, count, flags_of(prot, true), vma_file, pgoff);
-  if (vma == nullptr) return -ENOMEM;
-  vma->vm_pfnmap = pfnmap;
-  for (u64 i = 0; i < count; i++) {
-    get_page(pages[i]);
-    vma->pages[i] = pages[i];
-  }
+/// Gives `vma`, of `count` pages, its place. Its start, or -ENOMEM, with `vma` gone.
+static s64 place_vma(mm_struct* mm, vm_area_struct* vma, u64 count) noexcept {
   down_write(&mm->mmap_sem);
   const uptr start = unmapped_area(mm, count << PAGE_SHIFT);
   if (start != 0) {
@@ -294,29 +286,32 @@ s64 mmap_pages(mm_struct* mm, page** pages, u64 count, int prot, file* vma_file,
   return -ENOMEM;
 }
 
+s64 mmap_pages(mm_struct* mm, page** pages, u64 count, int prot, file* vma_file, u64 pgoff, bool pfnmap) noexcept {
+  if (count == 0) return -EINVAL;
+  if (count > TASK_SIZE >> PAGE_SHIFT) return -ENOMEM;
+  vm_area_struct* const vma = alloc_vma(0, count, flags_of(prot, true), vma_file, pgoff);
+  if (vma == nullptr) return -ENOMEM;
+  vma->vm_pfnmap = pfnmap;
+  for (u64 i = 0; i < count; i++) {
+    get_page(pages[i]);
+    vma->pages[i] = pages[i];
+  }
+  return place_vma(mm, vma, count);
+}
+
 s64 mmap_anonymous(mm_struct* mm, u64 bytes, int prot, bool shared) noexcept {
   if (bytes == 0) return -EINVAL;
   if (bytes > TASK_SIZE) return -ENOMEM;
   const u64 count = (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
   vm_area_struct* const vma = alloc_vma(0, count, flags_of(prot, shared), nullptr, 0);
   if (vma == nullptr) return -ENOMEM;
-  bool failed = false;
-  for (u64 i = 0; i < count && !failed; i++) {
+  for (u64 i = 0; i < count; i++) {
     vma->pages[i] = alloc_pages(0);
-    failed = vma->pages[i] == nullptr;
+    if (vma->pages[i] != nullptr) continue;
+    free_vma(vma);
+    return -ENOMEM;
   }
-  down_write(&mm->mmap_sem);
-  const uptr start = failed ? 0 : unmapped_area(mm, count << PAGE_SHIFT);
-  if (start != 0) {
-    PageTableGuard guard(mm);
-    vma->vm_start = start;
-    vma->vm_end = start + (count << PAGE_SHIFT);
-    insert_vma(mm, vma);
-  }
-  up_write(&mm->mmap_sem);
-  if (start != 0) return static_cast<s64>(start);
-  free_vma(vma);
-  return -ENOMEM;
+  return place_vma(mm, vma, count);
 }
 
 int do_munmap(mm_struct* mm, uptr start, u64 bytes) noexcept {

@@ -140,8 +140,13 @@ TEST_F(DiffCli, UsageErrorsAreOneLineAndExitWithTwo) {
 }
 
 TEST_F(DiffCli, StoppedByASignalItTellsWhatItCovered) {
-  // The second tape makes a file, so that we know that it is under way, and waits.
-  const TemporaryFile tapes(kNop + R"({"name":"enter/to-submit/waits","group":"enter","limit_ms":60000,"steps":[)"
+  // The last tape makes a file, so that we know that it is under way, and waits. Those before it are two parts.
+  std::string nops;
+  for (int i = 0; i < 40; i++) {
+    nops += kNop;
+    nops.insert(nops.rfind("one\""), std::to_string(i) + "-");
+  }
+  const TemporaryFile tapes(nops + R"({"name":"enter/to-submit/waits","group":"enter","limit_ms":60000,"steps":[)"
                                    R"({"do":"file","name":"here","kind":"regular"},{"do":"sleep","ms":50000}]})");
   const TemporaryFile out;
   const std::string directory = testing::TempDir() + "uringsim-stop-" + std::to_string(getpid());
@@ -170,8 +175,8 @@ TEST_F(DiffCli, StoppedByASignalItTellsWhatItCovered) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGTERM) << status;
   std::ifstream file(out.path());
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_NE(text.find("1 matched, 0 differ"), std::string::npos) << text;
-  EXPECT_NE(text.find("stopped: 1 of 2 tapes were played"), std::string::npos) << text;
+  EXPECT_NE(text.find("40 matched, 0 differ"), std::string::npos) << text;
+  EXPECT_NE(text.find("stopped: 40 of 41 tapes were played"), std::string::npos) << text;
   EXPECT_TRUE(fs::is_empty(directory));
   fs::remove_all(directory);
 }

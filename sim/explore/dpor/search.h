@@ -300,6 +300,7 @@ class Search final : public arch::Machine, private Ending {
   // ---- going back (search_back.h)
   bool backtrack();
   bool take_newest(Division level);
+  EventId next_option(const Item& item);
   bool take_read(Item& item);
   bool take_place(Item& item);
   bool take_revisit(Item& item);

@@ -72,15 +72,23 @@ bool Search<W>::take_newest(Division level) {
   return false;
 }
 
+/// The next option of `item`, which is gone with its last one; the graph is as it was when the item was found.
+template <unsigned W>
+EventId Search<W>::next_option(const Item& item) {
+  const EventId event = item.event;
+  const EventId option = options_.back();
+  options_.pop_back();
+  if (options_.size() == item.first) items_.pop_back();
+  graph_->truncate(static_cast<EventId>(event + 1));
+  return option;
+}
+
 /// A load reads another store.
 template <unsigned W>
 bool Search<W>::take_read(Item& item) {
   Graph<W>& g = *graph_;
   const EventId id = item.event;
-  const EventId store = options_.back();
-  options_.pop_back();
-  if (options_.size() == item.first) items_.pop_back();
-  g.truncate(static_cast<EventId>(id + 1));
+  const EventId store = next_option(item);
   g.unlink_read(id);
   set_read(id, store);
   check_races(id);
@@ -94,10 +102,7 @@ bool Search<W>::take_place(Item& item) {
   Graph<W>& g = *graph_;
   const EventId id = item.event;
   const EventId load = item.revisited;
-  const EventId after = options_.back();
-  options_.pop_back();
-  if (options_.size() == item.first) items_.pop_back();
-  g.truncate(static_cast<EventId>(id + 1));
+  const EventId after = next_option(item);
   g.unlink_store(id);
   g.link_store(id, after);
   check_races(id);
@@ -108,10 +113,7 @@ bool Search<W>::take_place(Item& item) {
 template <unsigned W>
 bool Search<W>::take_revisit(Item& item) {
   const EventId store = item.event;
-  const EventId load = options_.back();
-  options_.pop_back();
-  graph_->truncate(static_cast<EventId>(store + 1));
-  if (options_.size() == item.first) items_.pop_back();
+  const EventId load = next_option(item);
   // If this was the last thing to do on this graph it need not be kept.
   const bool keep = items_.size() != (levels_.empty() ? 0 : levels_.back().items);
   return revisit(load, store, keep);
@@ -121,10 +123,7 @@ template <unsigned W>
 bool Search<W>::take_choice(Item& item) {
   Graph<W>& g = *graph_;
   const EventId id = item.event;
-  const u16 option = options_.back();
-  options_.pop_back();
-  if (options_.size() == item.first) items_.pop_back();
-  g.truncate(static_cast<EventId>(id + 1));
+  const u16 option = next_option(item);
   g.event[id].value = option;
   return true;
 }
@@ -134,10 +133,7 @@ template <unsigned W>
 bool Search<W>::take_lock(Item& item) {
   Graph<W>& g = *graph_;
   const u16 thread = item.revisited;
-  const EventId store = options_.back();
-  options_.pop_back();
-  g.truncate(static_cast<EventId>(item.event + 1));
-  if (options_.size() == item.first) items_.pop_back();
+  const EventId store = next_option(item);
   const EventId waiting = g.threads[thread].last;
   const RmwOperation op = g.operation[waiting];
   const EventId id = g.append(thread, op.flags(0), g.event[waiting].word, 0);

@@ -4,6 +4,7 @@
 
 #include "sim/explore/dpor/raw_memory.h"
 #include "sim/explore/dpor/search.h"
+#include "sim/fiber/source_path.h"
 
 namespace uringsim::sim::dpor {
 
@@ -45,9 +46,9 @@ void Search<W>::may_sleep(const char* does, const arch::Site& site) noexcept {
   Task& task = running();
   if (task.spin_depth == 0 && !task.task->in_interrupt) return;
   fail("sleep-in-atomic",
-       fmt::format("task {} {} {}{}", task.task->name, does,
-                   task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context",
-                   site.line == 0 ? std::string() : fmt::format(", at {} ({}:{})", site.function, site.file, site.line)));
+       fmt::format(
+           "task {} {} {}{}", task.task->name, does, task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context",
+           site.line == 0 ? std::string() : fmt::format(", at {} ({}:{})", site.function, source_path(site.file), site.line)));
   leave(task, Status::frontier);
 }
 

@@ -100,6 +100,17 @@ TEST(DporTelling, ARaceNamesBothSides) {
   EXPECT_NE(result.violation.text.find("telling_test.cc"), std::string::npos) << result.violation.text;
 }
 
+TEST(DporTelling, ATaskThatMustNotSleepIsToldWithItsPlaceInTheTree) {
+  Tasks<Shared> program("atomic");
+  program.task("atomic", [](Shared& s) {
+    arch::lock_acquire(s.a, arch::LockKind::spin);
+    arch::lock_acquire(s.b, arch::LockKind::mutex);
+  });
+  const Result result = explore(program, {});
+  ASSERT_TRUE(result.found);
+  EXPECT_NE(result.violation.text.find("(tests/sim/explore/dpor/telling_test.cc:"), std::string::npos) << result.violation.text;
+}
+
 TEST(DporTelling, ADeadlockSaysWhoHoldsWhat) {
   Tasks<Shared> program("abba");
   program.task("ab", [](Shared& s) {
