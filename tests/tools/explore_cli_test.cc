@@ -175,8 +175,10 @@ TEST_F(ExploreCli, AnInterruptedSearchSaysWhatItCoveredAndGoesOnFromItsCheckpoin
 
 TEST_F(ExploreCli, ASignalEndsASearchCleanly) {
   for (const char* const how : {"--strategy dfs", "--strategy dfs --jobs 2", "--strategy random --budget 1000000000"}) {
-    const Result result =
-        sh(std::string("timeout --preserve-status -s INT 0.5 $U explore $RACES/handshake-both.json --set N=3 ") + how);
+    // As soon as it listens for signals.
+    const Result result = sh(std::string("$U explore $RACES/handshake-both.json --set N=3 ") + how +
+                             " & p=$!; until ! kill -0 $p || grep -q '^SigBlk:.*4002$' /proc/$p/status; do sleep 0.01; done; "
+                             "kill -INT $p; wait $p");
     EXPECT_EQ(result.code, 130) << how << "\n" << result.out;
     EXPECT_NE(result.out.find("nothing found, not exhaustive"), std::string::npos) << result.out;
     if (std::string(how).find("dfs") != std::string::npos) {
