@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sim/explore/replay.h"
@@ -77,7 +78,8 @@ Repro Repro::from_json(const std::string& text) {
       repro.schedule.steps.push_back(step);
     }
   } catch (const nlohmann::json::exception& error) {
-    throw ReproError(fmt::format("is no repro of explore ({})", error.what()));
+    const std::string_view what = error.what();  // "[json.exception.NAME.NUMBER] TEXT"
+    throw ReproError(fmt::format("is no repro of explore: {}", what.substr(std::min(what.find("] ") + 2, what.size()))));
   } catch (const std::logic_error& error) {
     throw ReproError(fmt::format("/trace_hash: not a hexadecimal number ({})", error.what()));
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <iostream>
 
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
@@ -59,6 +60,14 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int a
   return fmt::format("{}: {}", command.get_name(), what);
 }
 
+/// CLI11 takes -1 for an unsigned number, and makes it a very large one.
+void refuse_negative_numbers(const CLI::App& command) {
+  for (const CLI::Option* const option : command.get_options())
+    for (const std::string& word : option->results())
+      if (option->get_type_name().rfind("UINT", 0) == 0 && word.rfind('-', 0) == 0)
+        throw sim::InputError(fmt::format("{}: {}: {} is not a number from 0 on", command.get_name(), option->get_name(), word));
+}
+
 int run_commands(int argc, char** argv) {
   const SignalWatch signals;
   Terminal terminal(signals);
@@ -75,13 +84,16 @@ int run_commands(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success);  // --help, --version
+    const int code = app.exit(success);  // --help, --version
+    std::cout.flush();
+    return std::cout ? code : throw sim::InputError("standard output: cannot be written");
   } catch (const CLI::ParseError& error) {
     terminal.error(usage_error(app, error, argc, argv));
     return exit_usage;
   }
   for (const auto& command : commands) {
     if (!app.got_subcommand(command->name())) continue;
+    refuse_negative_numbers(*app.get_subcommand(command->name()));
     const int code = command->run(terminal);
     return terminal.stop_signal() != 0 ? exit_signal + terminal.stop_signal() : code;
   }
