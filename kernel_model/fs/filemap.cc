@@ -14,7 +14,7 @@ int make_uptodate(address_space* mapping, page* page) noexcept {
   wait_on_page_locked(page);
   if (PageUptodate(page)) return 0;
   lock_page(page);
-  if (page->mapping != mapping) {  // truncated meanwhile
+  if (READ_ONCE(page->mapping) != mapping) {  // truncated meanwhile
     unlock_page(page);
     return -EAGAIN;
   }
@@ -172,11 +172,11 @@ int write_begin(address_space* mapping, s64 position, u64 bytes, page** out) noe
     const int ret = mapping_readpage(page);  // unlocks
     wait_on_page_locked(page);
     lock_page(page);
-    if (ret == 0 && page->mapping == mapping && PageUptodate(page)) {
+    if (ret == 0 && READ_ONCE(page->mapping) == mapping && PageUptodate(page)) {
       *out = page;
       return 0;
     }
-    const bool gone = page->mapping != mapping;
+    const bool gone = READ_ONCE(page->mapping) != mapping;
     unlock_page(page);
     put_page(page);
     if (!gone) return ret != 0 ? ret : -EIO;
@@ -190,7 +190,7 @@ u64 write_end(page* page, s64 position, u64 bytes, u64 copied) noexcept {
   if (copied != 0) {
     set_page_flag(page, PG_uptodate);
     set_page_dirty(page);
-    inode* const host = page->mapping->host;
+    inode* const host = READ_ONCE(page->mapping)->host;
     const s64 end = position + static_cast<s64>(copied);
     if (end > i_size_read(host)) i_size_write(host, end);
   }

@@ -80,7 +80,7 @@ class Run {
 
 /// Starts reading one locked page. 0 or -errno (then the page is unlocked).
 int start_read(Run& run, page* page) noexcept {
-  address_space* const mapping = page->mapping;
+  address_space* const mapping = READ_ONCE(page->mapping);
   clear_page_flag(page, PG_error);
   u64 sector = 0;
   int ret = lookup_block(mapping, page->index, address_space_operations::lookup, &sector);
@@ -97,7 +97,7 @@ int start_read(Run& run, page* page) noexcept {
 
 /// Starts writing one locked dirty page, and unlocks it.
 void start_write(Run& run, page* page) noexcept {
-  address_space* const mapping = page->mapping;
+  address_space* const mapping = READ_ONCE(page->mapping);
   u64 sector = kHole;
   const int ret = lookup_block(mapping, page->index, address_space_operations::create, &sector);
   spin_lock_irq(&mapping->i_pages_lock);
@@ -130,7 +130,7 @@ page* find_next_flagged(address_space* mapping, u64* index, u64 last, u32 flags)
 }  // namespace
 
 int mapping_readpage(page* page) noexcept {
-  Run run(page->mapping, bio_op::read, 1);
+  Run run(READ_ONCE(page->mapping), bio_op::read, 1);
   return start_read(run, page);
 }
 
@@ -151,7 +151,7 @@ int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end) noexcep
       run.submit();  // whoever holds it may be waiting for a page of this run
       lock_page(page);
     }
-    if (page->mapping == mapping && PageDirty(page)) {
+    if (READ_ONCE(page->mapping) == mapping && PageDirty(page)) {
       if (PageWriteback(page)) {
         run.submit();
         wait_on_page_writeback(page);

@@ -56,7 +56,7 @@ int add_to_page_cache(page* page, address_space* mapping, u64 index) noexcept {
 }
 
 void delete_from_page_cache(page* page) noexcept {
-  address_space* const mapping = page->mapping;
+  address_space* const mapping = READ_ONCE(page->mapping);
   spin_lock_irq(&mapping->i_pages_lock);
   radix_tree_delete(&mapping->i_pages, page->index);
   WRITE_ONCE(mapping->nrpages, mapping->nrpages - 1);
@@ -74,7 +74,7 @@ page* grab_cache_page(address_space* mapping, u64 index) noexcept {
     page* found = find_get_page(mapping, index);
     if (found != nullptr) {
       lock_page(found);
-      if (found->mapping == mapping) return found;
+      if (READ_ONCE(found->mapping) == mapping) return found;
       unlock_page(found);  // truncated meanwhile
       put_page(found);
       continue;
@@ -89,7 +89,7 @@ page* grab_cache_page(address_space* mapping, u64 index) noexcept {
 }
 
 void set_page_dirty(page* page) noexcept {
-  address_space* const mapping = page->mapping;
+  address_space* const mapping = READ_ONCE(page->mapping);
   if (mapping == nullptr || PageDirty(page)) return;
   spin_lock_irq(&mapping->i_pages_lock);
   if (!PageDirty(page)) {
@@ -138,7 +138,7 @@ int invalidate_inode_pages2_range(address_space* mapping, u64 start, u64 end) no
     page* const page = find_next_page(mapping, &index, end);
     if (page == nullptr) break;
     lock_page(page);
-    if (page->mapping == mapping) {
+    if (READ_ONCE(page->mapping) == mapping) {
       wait_on_page_writeback(page);
       // One reference is the tree's, one ours: any other is a user (a mapping, a pinned page) that would lose sight of the file.
       if (PageDirty(page) || page_count(page) > 2)
@@ -172,7 +172,7 @@ void truncate_inode_pages(address_space* mapping, s64 start) noexcept {
     if (page == nullptr) break;
     lock_page(page);
     wait_on_page_writeback(page);
-    if (page->mapping == mapping) delete_from_page_cache(page);
+    if (READ_ONCE(page->mapping) == mapping) delete_from_page_cache(page);
     unlock_page(page);
     put_page(page);
   }

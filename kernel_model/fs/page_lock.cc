@@ -66,7 +66,7 @@ void wait_on_page_writeback(page* page) noexcept {
 
 /// A page's write-back is over (interrupt context). Models mm/filemap.c:end_page_writeback().
 void end_page_writeback(page* page, int error) noexcept {
-  address_space* const mapping = page->mapping;
+  address_space* const mapping = READ_ONCE(page->mapping);
   if (mapping != nullptr) {
     spin_lock_irq(&mapping->i_pages_lock);
     WRITE_ONCE(mapping->nr_writeback, mapping->nr_writeback - 1);

@@ -22,7 +22,8 @@ namespace uringsim::sim {
 
 namespace {
 
-constexpr u64 chunk = 1u << 20;  ///< bytes written at once when files are made
+constexpr u64 chunk = 1u << 20;          ///< bytes written at once when files are made
+constexpr int standard_descriptors = 3;  ///< 0 to 2
 
 kernel::completion* make_completions(arch::Machine& machine, std::size_t count) {
   auto* const list =
@@ -202,12 +203,13 @@ void ModelRun::set_up_files() {
   ModelEnvironment env(*this, nullptr);
   path_page_ = static_cast<uptr>(env.call(SYS_mmap, 0, kernel::PAGE_SIZE, 3, 0x22, ~u64{0}, 0));
   // Standard descriptors first, so that 0 to 2 are what programs expect.
-  for (int i = 0; i < 3; ++i) (void)open_path(env, "/dev/null", O_RDWR);
+  for (int i = 0; i < standard_descriptors; ++i) (void)open_path(env, "/dev/null", O_RDWR);
   for (u32 index = 0; index < plan.files.size(); ++index)
     if (!make_file(env, index)) return;
   for (std::size_t i = 0; i < files_.size(); ++i) {
     files_[i] = kernel::fget(static_cast<unsigned>(descriptors[i]));
     for (u32 process = 1; process < processes_; ++process) kernel::get_file(files_[i]);
+    descriptors[i] = standard_descriptors + static_cast<int>(i);  // in every process: all install in the same order
   }
 }
 
@@ -218,14 +220,13 @@ bool ModelRun::install_files() {
   const std::string null = "/dev/null";
   env.copy_out(path, null.c_str(), null.size() + 1);
   constexpr u64 at_cwd = static_cast<u64>(-100);
-  for (int i = 0; i < 3; ++i) (void)env.call(SYS_openat, at_cwd, path, O_RDWR, 0);
+  for (int i = 0; i < standard_descriptors; ++i) (void)env.call(SYS_openat, at_cwd, path, O_RDWR, 0);
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const int fd = kernel::get_unused_fd_flags(0);
-    if (fd < 0) {
+    if (fd != descriptors[i]) {
       fail(fmt::format("{}: no descriptor left for {}: -{}", plan.scenario.file, plan.files[i].name, errno_name(-fd)));
       return false;
     }
-    descriptors[i] = fd;  // the same in every process: all install in the same order
     kernel::fd_install(static_cast<unsigned>(fd), files_[i]);
   }
   return true;
