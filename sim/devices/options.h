@@ -36,7 +36,7 @@ struct DeviceFaultOptions {
   std::optional<u64> offset{};  ///< bytes: only requests that cover this one
   u64 nth = 0;                  ///< only the nth such request, from 1; 0: each
   u64 every = 0;                ///< only each multiple of this; 0: each
-  std::optional<u64> at{};      ///< ns of the machine's clock: only from this time on
+  std::optional<u64> at{};      ///< ns after RamDevice::begin_faults(): only from this time on
   u32 probability_ppm = 1'000'000;
   u64 times = 0;  ///< no more than so often; 0: no limit
 

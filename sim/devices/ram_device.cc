@@ -158,12 +158,13 @@ blk_qc_t RamDevice::submit(bio* bio) noexcept {
 
 /// Looks which faults strike, and notes what they do to the request. lock_ is held.
 void RamDevice::strike(bio* bio, u64 now) noexcept {
+  if (now < faults_from_) return;
   const u64 start = bio->bi_sector * SECTOR_SIZE;
   for (u32 i = 0; i < fault_count_; i++) {
     Fault& fault = faults_[i];
     if (!applies(fault.op, bio)) continue;
     if (fault.has_offset && (fault.offset < start || fault.offset >= start + bio->bi_size)) continue;
-    if (fault.has_at && now < fault.at) continue;
+    if (fault.has_at && now - faults_from_ < fault.at) continue;
     const u64 seen = ++fault.seen;
     if (fault.nth != 0 && seen != fault.nth) continue;
     if (fault.every != 0 && seen % fault.every != 0) continue;

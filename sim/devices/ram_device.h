@@ -61,6 +61,9 @@ class RamDevice final : public kernel::BlockDevice {
   /// The device's bytes, for whoever builds or checks a world. Not while requests for them are inside.
   [[nodiscard]] RamContents& contents() noexcept { return contents_; }
   [[nodiscard]] DeviceStatistics statistics() noexcept;
+  /// Faults strike, and count what they might strike, from time `from` of the machine on; their own times are after it. At first
+  /// it is 0; ~0: not yet. Not while requests are inside.
+  void begin_faults(u64 from) noexcept { faults_from_ = from; }
 
  private:
   struct Fault {
@@ -115,6 +118,7 @@ class RamDevice final : public kernel::BlockDevice {
   u64 bandwidth_ = 0;
   Fault* faults_ = nullptr;
   u32 fault_count_ = 0;
+  u64 faults_from_ = 0;
 
   kernel::spinlock_t lock_;  // what follows
   DeviceTimer timer_;

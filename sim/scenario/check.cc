@@ -259,7 +259,12 @@ class References {
   void check(const PokeStep&) const {}
   void check(const CompareStep&) const {}
 
-  void check(const DeviceFault& fault) const { require_known(fault.device, "device", names_of_entries(scenario_.devices)); }
+  void check(const DeviceFault& fault) const {
+    require_known(fault.device, "device", names_of_entries(scenario_.devices));
+    if (find(scenario_.devices, fault.device.name)->type != DeviceType::ram)
+      fail(fault.device.where,
+           fmt::format("faults strike devices of type \"ram\"; {} is a file of the host", in_quotes(fault.device.name)));
+  }
   void check(const AllocationFault& fault) const { task(fault.task); }
   void check(const SignalFault& fault) const { task(fault.task); }
   void check(const DeathFault& fault) const { task(fault.task); }

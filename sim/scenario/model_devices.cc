@@ -74,6 +74,7 @@ void ModelDevices::add(const Scenario& scenario, const Entry<DeviceOptions>& ent
     RamDevice* const device = RamDevice::create(machine, entry.name.c_str(), ram_options(scenario, entry));
     if (device == nullptr)
       throw InputError(fmt::format("{}: the machine has no memory for a device of {}", entry.where, to_text(entry.value.size)));
+    device->begin_faults(~u64{0});  // the files are still to be made
     devices_.push_back({entry.name, device, true});
     return;
   }
@@ -123,6 +124,11 @@ kernel::BlockDevice* ModelDevices::find_device(std::string_view name) const noex
 }
 
 kernel::BlockDevice* ModelDevices::root() const noexcept { return find_device(root_name_); }
+
+void ModelDevices::begin_faults(u64 start) const noexcept {
+  for (const Named& device : devices_)
+    if (device.ram) static_cast<RamDevice*>(device.device)->begin_faults(start);
+}
 
 void ModelDevices::attach(World& world) const {
   for (const Named& device : devices_) world.add_block_device(device.name.c_str(), *device.device);

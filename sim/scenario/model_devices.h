@@ -28,6 +28,8 @@ class ModelDevices {
   [[nodiscard]] kernel::BlockDevice* root() const noexcept;
   /// Makes them known to the kernel: a node in /dev for each, and a file system for those that regular files live on.
   void attach(World& world) const;
+  /// The scenario's own time begins, at `start` of the machine: from now on devices have the faults of the scenario.
+  void begin_faults(u64 start) const noexcept;
   /// Files of the host that the scenario names; null if there are none.
   [[nodiscard]] kernel::HostFiles* host_files() const noexcept { return host_files_.get(); }
   /// What the user should know of the devices, a line each.

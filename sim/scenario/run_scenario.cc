@@ -127,6 +127,7 @@ class ScenarioRun {
     arch::Task* const first[] = {builder};
     const RunResult built = machine.run(first, longest_run);
     if (built.end != RunEnd::finished) run.fail("setting up the files did not end: " + one_line(built.describe()));
+    devices.begin_faults(built.time);
     if (run.failures.empty()) execute(machine, world, run, built.time);
     observer_.finish(world.kernel());
     finish(machine, run);

@@ -66,10 +66,12 @@ void ScenarioProgram::set_up(arch::Machine& machine) {
   run_->explored = true;
   run_->allow_errors = allowed("no-cqe-error");
   if (plan_.files.empty()) {
+    devices_->begin_faults(0);
     world_->as_kernel([&] { kernel::complete_all(run_->completions.built); });
   } else {
-    world_->add_process({"set-up"}, [run = run_.get()] {
+    world_->add_process({"set-up"}, [run = run_.get(), devices = devices_.get()] {
       run->set_up_files();
+      devices->begin_faults(0);
       kernel::complete_all(run->completions.built);
     });
   }

@@ -168,6 +168,13 @@ TEST(LoadScenario, AHostFileNeedsTheLiveEngine) {
   EXPECT_NE(error_of({device, "engines=[\"timed\"]", "expect=[]"}).find("works in real time only"), std::string::npos);
 }
 
+TEST(LoadScenario, FaultsNeedADeviceThatHasThem) {
+  const std::string faults = R"(faults=[{"device":"nvme0","error":"EIO"}])";
+  EXPECT_EQ(error_of({faults}), "no error");
+  EXPECT_NE(error_of({R"(devices.nvme0={"type":"file","path":"build/x"})", faults}).find("faults strike devices of type \"ram\""),
+            std::string::npos);
+}
+
 TEST(LoadScenario, EveryPointOfASweepIsChecked) {
   EXPECT_EQ(error_of({R"(sweep={"idle":["1ms","2ms"]})"}), "no error");
   EXPECT_NE(error_of({R"(sweep={"idle":["1ms","2 parsecs"]})"}).find("/rings/r0/sq_thread_idle: \"2 parsecs\" is not a time"),

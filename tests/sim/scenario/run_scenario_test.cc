@@ -219,6 +219,22 @@ TEST(RunScenario, ARingThatCannotBeAllocatedIsEnomem) {
             "");
 }
 
+// The device has been written to before, to make the file.
+TEST(RunScenario, ADevicesFaultsCountFromTheScenariosOwnTime) {
+  const std::string body = R"("devices": {"d": {"type": "ram", "size": "1MiB"}},
+    "files": {"f": {"device": "d", "size": "64KiB", "open": ["O_DIRECT"]}, "g": {"device": "d", "size": "8KiB", "cached": true}},
+    "rings": {"r": {}}, "allow": ["no-cqe-error"], "tasks": {"a": {"steps": [{"sleep": "1ms"},
+      {"submit": {"ring": "r", "op": "WRITEV", "file": "f", "offset": 0}}, {"wait": {"ring": "r"}},
+      {"submit": {"ring": "r", "op": "READV", "file": "f", "offset": 0}}, {"wait": {"ring": "r"}}]}},)";
+  EXPECT_EQ(wrong(run(body + R"("faults": [{"device": "d", "op": "write", "nth": 1, "error": "ENOSPC"},
+                                           {"device": "d", "op": "read", "at": "1ms", "error": "EIO"}],
+    "expect": [{"cqes": {"ring": "r", "res": "-ENOSPC", "count": 1}}, {"cqes": {"ring": "r", "res": "-EIO", "count": 1}}])")),
+            "");
+  EXPECT_EQ(wrong(run(body + R"("faults": [{"device": "d", "at": "1s", "error": "EIO"}],
+    "expect": [{"cqes": {"ring": "r", "res": 4096, "count": 2}}])")),
+            "");
+}
+
 TEST(RunScenario, AnAllocationFaultThatNobodyCameToIsRemarked) {
   const RunReport report = run(R"("tasks": {"a": {"steps": []}}, "faults": [{"allocation": "io_get_rq"}])");
   ASSERT_EQ(report.warnings.size(), 1u);
