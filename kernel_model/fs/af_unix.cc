@@ -122,7 +122,7 @@ unix_sock* lock_listener(const sockaddr_un* address, int length, int type, bool 
       sock_put(other);
       continue;
     }
-    if (other->sk_state != TCP_LISTEN_ || (other->sk_shutdown & RCV_SHUTDOWN) != 0) ret = -ECONNREFUSED;
+    if (READ_ONCE(other->sk_state) != TCP_LISTEN_ || (READ_ONCE(other->sk_shutdown) & RCV_SHUTDOWN) != 0) ret = -ECONNREFUSED;
     if (ret == 0 && !unix_recvq_full(other)) return other;
     if (ret == 0 && !nonblock) {
       ret = unix_wait_for_peer(other);  // unlocks
@@ -192,7 +192,7 @@ int unix_dgram_connect(socket* sock, sockaddr_un* address, int length) noexcept 
     }
   }
   unix_state_double_lock(sk, other);
-  unix_sock* const old = sk->peer;
+  unix_sock* const old = READ_ONCE(sk->peer);
   WRITE_ONCE(sk->peer, other);
   unix_dgram_peer_wake_disconnect(sk);
   unix_state_double_unlock(sk, other);
@@ -285,9 +285,9 @@ void unix_release_sock(unix_sock* sk, bool embryo) noexcept {
   spin_lock(&sk->lock);
   sk->dead = true;
   WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
-  const u32 old_state = sk->sk_state;
+  const u32 old_state = READ_ONCE(sk->sk_state);
   WRITE_ONCE(sk->sk_state, TCP_CLOSE_);
-  unix_sock* const peer = sk->peer;
+  unix_sock* const peer = READ_ONCE(sk->peer);
   WRITE_ONCE(sk->peer, nullptr);
   unix_dgram_peer_wake_disconnect(sk);
   spin_unlock(&sk->lock);
@@ -354,7 +354,7 @@ unix_sock* unix_find_other(const sockaddr_un* address, int length, int type) noe
 int unix_wait_for_peer(unix_sock* other) noexcept {
   wait_entry wait;
   prepare_to_wait_exclusive(&other->peer_wait, &wait, TASK_INTERRUPTIBLE);
-  const bool sleep = !other->dead && (other->sk_shutdown & RCV_SHUTDOWN) == 0 && unix_recvq_full(other);
+  const bool sleep = !other->dead && (READ_ONCE(other->sk_shutdown) & RCV_SHUTDOWN) == 0 && unix_recvq_full(other);
   spin_unlock(&other->lock);
   if (sleep) schedule();
   finish_wait(&other->peer_wait, &wait);
@@ -409,7 +409,7 @@ int unix_listen(socket* sock, int backlog) noexcept {
   if (READ_ONCE(sk->name_len) == 0) return -EINVAL;
   spin_lock(&sk->lock);
   int ret = -EINVAL;
-  if (sk->sk_state == TCP_CLOSE_ || sk->sk_state == TCP_LISTEN_) {
+  if (READ_ONCE(sk->sk_state) == TCP_CLOSE_ || READ_ONCE(sk->sk_state) == TCP_LISTEN_) {
     if (static_cast<u32>(backlog) > sk->max_ack_backlog) wake_up_interruptible_all(&sk->peer_wait);
     WRITE_ONCE(sk->max_ack_backlog, static_cast<u32>(backlog));
     WRITE_ONCE(sk->sk_state, TCP_LISTEN_);
@@ -456,8 +456,8 @@ int unix_shutdown(socket* sock, int how) noexcept {
   if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
   const u32 mode = static_cast<u32>(how) + 1;
   spin_lock(&sk->lock);
-  WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | mode);
-  unix_sock* const other = sk->peer;
+  WRITE_ONCE(sk->sk_shutdown, READ_ONCE(sk->sk_shutdown) | mode);
+  unix_sock* const other = READ_ONCE(sk->peer);
   if (other != nullptr) sock_hold(other);
   spin_unlock(&sk->lock);
   sk_state_change(sk);
@@ -466,7 +466,7 @@ int unix_shutdown(socket* sock, int how) noexcept {
     const u32 theirs =
         ((mode & RCV_SHUTDOWN) != 0 ? u32{SEND_SHUTDOWN} : 0) | ((mode & SEND_SHUTDOWN) != 0 ? u32{RCV_SHUTDOWN} : 0);
     spin_lock(&other->lock);
-    WRITE_ONCE(other->sk_shutdown, other->sk_shutdown | theirs);
+    WRITE_ONCE(other->sk_shutdown, READ_ONCE(other->sk_shutdown) | theirs);
     spin_unlock(&other->lock);
     sk_state_change(other);
   }
@@ -479,7 +479,7 @@ namespace {
 // Models unix_dgram_poll()'s look at the queue of a peer that is connected to somebody else.
 bool peer_has_room(unix_sock* sk) noexcept {
   spin_lock(&sk->lock);
-  unix_sock* const other = sk->peer;
+  unix_sock* const other = READ_ONCE(sk->peer);
   const bool full =
       other != nullptr && READ_ONCE(other->peer) != sk && unix_recvq_full(other) && unix_dgram_peer_wake_me(sk, other);
   spin_unlock(&sk->lock);

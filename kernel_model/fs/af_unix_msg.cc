@@ -121,7 +121,7 @@ s64 unix_stream_sendmsg(unix_sock* sk, msghdr* msg, scm_cookie* scm) noexcept {
     }
     skb->fp = std::exchange(scm->fp, nullptr);  // with the first piece only
     spin_lock(&other->lock);
-    if (other->dead || (other->sk_shutdown & RCV_SHUTDOWN) != 0) {
+    if (other->dead || (READ_ONCE(other->sk_shutdown) & RCV_SHUTDOWN) != 0) {
       spin_unlock(&other->lock);
       kfree_skb(skb);
       return stream_pipe_error(sent, msg);
@@ -138,7 +138,7 @@ s64 unix_stream_sendmsg(unix_sock* sk, msghdr* msg, scm_cookie* scm) noexcept {
 unix_sock* dgram_target(unix_sock* sk, msghdr* msg, int namelen) noexcept {
   if (msg->msg_namelen != 0) return unix_find_other(&msg->name, namelen, sk->type);
   spin_lock(&sk->lock);
-  unix_sock* const peer = sk->peer;
+  unix_sock* const peer = READ_ONCE(sk->peer);
   if (peer != nullptr) sock_hold(peer);
   spin_unlock(&sk->lock);
   return peer != nullptr ? peer : ERR_PTR<unix_sock>(-ENOTCONN);
@@ -147,7 +147,7 @@ unix_sock* dgram_target(unix_sock* sk, msghdr* msg, int namelen) noexcept {
 /// The peer is gone: 0 if it was only named (look for the name again), -ECONNREFUSED if it was ours.
 int dgram_target_dead(unix_sock* sk, unix_sock* other) noexcept {
   spin_lock(&sk->lock);
-  const bool ours = sk->peer == other;
+  const bool ours = READ_ONCE(sk->peer) == other;
   if (ours) WRITE_ONCE(sk->peer, nullptr);
   if (ours) unix_dgram_peer_wake_disconnect(sk);
   spin_unlock(&sk->lock);
@@ -160,7 +160,7 @@ int dgram_target_dead(unix_sock* sk, unix_sock* other) noexcept {
 /// Puts the message into `other`'s queue: 0; -errno; 1 to find the target anew. Models unix_dgram_sendmsg() from `restart` on.
 int dgram_deliver(unix_sock* sk, unix_sock* other, sk_buff* skb, bool nonblock) noexcept {
   spin_lock(&other->lock);
-  unix_sock* const its_peer = other->peer;
+  unix_sock* const its_peer = READ_ONCE(other->peer);
   int ret = 0;
   if (its_peer != nullptr && its_peer != sk) {
     ret = -EPERM;
@@ -168,7 +168,7 @@ int dgram_deliver(unix_sock* sk, unix_sock* other, sk_buff* skb, bool nonblock) 
     spin_unlock(&other->lock);
     ret = dgram_target_dead(sk, other);
     return ret != 0 ? ret : 1;
-  } else if ((other->sk_shutdown & RCV_SHUTDOWN) != 0) {
+  } else if ((READ_ONCE(other->sk_shutdown) & RCV_SHUTDOWN) != 0) {
     ret = -EPIPE;
   } else if (other != sk && its_peer != sk && unix_recvq_full(other)) {
     if (!nonblock) {
@@ -177,7 +177,7 @@ int dgram_deliver(unix_sock* sk, unix_sock* other, sk_buff* skb, bool nonblock) 
     }
     spin_unlock(&other->lock);
     spin_lock(&sk->lock);
-    const bool full = sk->peer != other || unix_dgram_peer_wake_me(sk, other);
+    const bool full = READ_ONCE(sk->peer) != other || unix_dgram_peer_wake_me(sk, other);
     spin_unlock(&sk->lock);
     return full ? -EAGAIN : 1;
   }
@@ -227,8 +227,8 @@ int wait_for_data(unix_sock* sk, const sk_buff* last, u64 last_consumed) noexcep
     spin_lock(&sk->lock);
     const sk_buff* const tail =
         list_empty(&sk->receive_queue.head) ? nullptr : list_last_entry(&sk->receive_queue.head, sk_buff, link);
-    const bool changed = tail != last || (tail != nullptr && tail->consumed != last_consumed) || sk->sk_err != 0 ||
-                         (sk->sk_shutdown & RCV_SHUTDOWN) != 0 || sk->dead;
+    const bool changed = tail != last || (tail != nullptr && tail->consumed != last_consumed) || READ_ONCE(sk->sk_err) != 0 ||
+                         (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) != 0 || sk->dead;
     spin_unlock(&sk->lock);
     if (signal_pending(current())) {
       ret = -ERESTARTSYS;
@@ -247,7 +247,7 @@ sk_buff* dgram_first(unix_sock* sk, bool nonblock, int* err) noexcept {
     mutex_lock(&sk->iolock);
     spin_lock(&sk->lock);
     sk_buff* const skb = list_first_entry_or_null(&sk->receive_queue.head, sk_buff, link);
-    const bool over = (sk->sk_shutdown & RCV_SHUTDOWN) != 0;
+    const bool over = (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) != 0;
     spin_unlock(&sk->lock);
     *err = sock_error(sk);
     if (*err == 0 && skb != nullptr) return skb;
@@ -346,7 +346,7 @@ s64 unix_stream_recvmsg(unix_sock* sk, msghdr* msg, u32 flags) noexcept {
     spin_lock(&sk->lock);
     sk_buff* const skb = sk->dead ? nullptr : next_to_read(sk, peeked);
     const bool dead = sk->dead;
-    const bool over = (sk->sk_shutdown & RCV_SHUTDOWN) != 0;
+    const bool over = (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) != 0;
     const sk_buff* const last =
         list_empty(&sk->receive_queue.head) ? nullptr : list_last_entry(&sk->receive_queue.head, sk_buff, link);
     const u64 last_consumed = last != nullptr ? last->consumed : 0;

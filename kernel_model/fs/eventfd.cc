@@ -55,16 +55,16 @@ s64 eventfd_read(file* file, uptr buffer, u64 bytes, s64*) {
   if (bytes < sizeof(u64)) return -EINVAL;
   spin_lock_irq(&ctx->wqh.lock);
   s64 ret = sizeof(u64);
-  if (ctx->count == 0) {
+  if (READ_ONCE(ctx->count) == 0) {
     if ((READ_ONCE(file->f_flags) & O_NONBLOCK) != 0)
       ret = -EAGAIN;
-    else if (!wait_locked(ctx, [ctx] { return ctx->count != 0; }))
+    else if (!wait_locked(ctx, [ctx] { return READ_ONCE(ctx->count) != 0; }))
       ret = -ERESTARTSYS;
   }
   u64 taken = 0;
   if (ret > 0) {
-    taken = (ctx->flags & kEfdSemaphore) != 0 ? 1 : ctx->count;
-    WRITE_ONCE(ctx->count, ctx->count - taken);
+    taken = (ctx->flags & kEfdSemaphore) != 0 ? 1 : READ_ONCE(ctx->count);
+    WRITE_ONCE(ctx->count, READ_ONCE(ctx->count) - taken);
     wake_locked(ctx, POLLOUT);
   }
   spin_unlock_irq(&ctx->wqh.lock);
@@ -78,7 +78,7 @@ s64 eventfd_write(file* file, uptr buffer, u64 bytes, s64*) {
   if (bytes < sizeof(added)) return -EINVAL;
   if (!get_user(&added, buffer)) return -EFAULT;
   if (added == kMax) return -EINVAL;
-  const auto fits = [ctx, added] { return kMax - ctx->count > added; };
+  const auto fits = [ctx, added] { return kMax - READ_ONCE(ctx->count) > added; };
   spin_lock_irq(&ctx->wqh.lock);
   s64 ret = sizeof(added);
   if (!fits()) {
@@ -88,7 +88,7 @@ s64 eventfd_write(file* file, uptr buffer, u64 bytes, s64*) {
       ret = -ERESTARTSYS;
   }
   if (ret > 0) {
-    WRITE_ONCE(ctx->count, ctx->count + added);
+    WRITE_ONCE(ctx->count, READ_ONCE(ctx->count) + added);
     wake_locked(ctx, POLLIN);
   }
   spin_unlock_irq(&ctx->wqh.lock);
@@ -130,9 +130,9 @@ u64 eventfd_signal(eventfd_ctx* ctx, u64 n) noexcept {
   if (WARN_ON(context->eventfd_wakes != 0, "eventfd_signal: called from a wakeup of an eventfd")) return 0;
   spin_lock_irq(&ctx->wqh.lock);
   context->eventfd_wakes++;
-  n = std::min(n, kMax - ctx->count);
-  WRITE_ONCE(ctx->count, ctx->count + n);
-  kernel().trace(EventKind::eventfd_signal, ctx->id, ctx->count);
+  n = std::min(n, kMax - READ_ONCE(ctx->count));
+  WRITE_ONCE(ctx->count, READ_ONCE(ctx->count) + n);
+  kernel().trace(EventKind::eventfd_signal, ctx->id, READ_ONCE(ctx->count));
   wake_locked(ctx, POLLIN);
   context->eventfd_wakes--;
   spin_unlock_irq(&ctx->wqh.lock);

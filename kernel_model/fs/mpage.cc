@@ -102,9 +102,9 @@ void start_write(Run& run, page* page) noexcept {
   const int ret = lookup_block(mapping, page->index, address_space_operations::create, &sector);
   spin_lock_irq(&mapping->i_pages_lock);
   clear_page_flag(page, PG_dirty);
-  WRITE_ONCE(mapping->nr_dirty, mapping->nr_dirty - 1);
+  WRITE_ONCE(mapping->nr_dirty, READ_ONCE(mapping->nr_dirty) - 1);
   set_page_flag(page, PG_writeback);
-  WRITE_ONCE(mapping->nr_writeback, mapping->nr_writeback + 1);
+  WRITE_ONCE(mapping->nr_writeback, READ_ONCE(mapping->nr_writeback) + 1);
   spin_unlock_irq(&mapping->i_pages_lock);
   if (ret != 0)
     end_page_writeback(page, ret);

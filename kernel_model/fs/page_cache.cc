@@ -44,7 +44,7 @@ int add_to_page_cache(page* page, address_space* mapping, u64 index) noexcept {
     ret = radix_tree_insert(&mapping->i_pages, index, page);
     if (ret == 0) {
       get_page(page);
-      WRITE_ONCE(mapping->nrpages, mapping->nrpages + 1);
+      WRITE_ONCE(mapping->nrpages, READ_ONCE(mapping->nrpages) + 1);
     }
   }
   spin_unlock_irq(&mapping->i_pages_lock);
@@ -59,10 +59,10 @@ void delete_from_page_cache(page* page) noexcept {
   address_space* const mapping = READ_ONCE(page->mapping);
   spin_lock_irq(&mapping->i_pages_lock);
   radix_tree_delete(&mapping->i_pages, page->index);
-  WRITE_ONCE(mapping->nrpages, mapping->nrpages - 1);
+  WRITE_ONCE(mapping->nrpages, READ_ONCE(mapping->nrpages) - 1);
   if (PageDirty(page)) {
     clear_page_flag(page, PG_dirty);
-    WRITE_ONCE(mapping->nr_dirty, mapping->nr_dirty - 1);
+    WRITE_ONCE(mapping->nr_dirty, READ_ONCE(mapping->nr_dirty) - 1);
   }
   WRITE_ONCE(page->mapping, nullptr);
   spin_unlock_irq(&mapping->i_pages_lock);
@@ -94,7 +94,7 @@ void set_page_dirty(page* page) noexcept {
   spin_lock_irq(&mapping->i_pages_lock);
   if (!PageDirty(page)) {
     set_page_flag(page, PG_dirty);
-    WRITE_ONCE(mapping->nr_dirty, mapping->nr_dirty + 1);
+    WRITE_ONCE(mapping->nr_dirty, READ_ONCE(mapping->nr_dirty) + 1);
   }
   spin_unlock_irq(&mapping->i_pages_lock);
 }

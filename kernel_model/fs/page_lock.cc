@@ -69,8 +69,8 @@ void end_page_writeback(page* page, int error) noexcept {
   address_space* const mapping = READ_ONCE(page->mapping);
   if (mapping != nullptr) {
     spin_lock_irq(&mapping->i_pages_lock);
-    WRITE_ONCE(mapping->nr_writeback, mapping->nr_writeback - 1);
-    if (error != 0) WRITE_ONCE(mapping->wb_err, ((mapping->wb_err >> 12) + 1) << 12 | static_cast<u32>(-error));
+    WRITE_ONCE(mapping->nr_writeback, READ_ONCE(mapping->nr_writeback) - 1);
+    if (error != 0) WRITE_ONCE(mapping->wb_err, ((READ_ONCE(mapping->wb_err) >> 12) + 1) << 12 | static_cast<u32>(-error));
     spin_unlock_irq(&mapping->i_pages_lock);
   }
   clear_bit_and_wake(page, PG_writeback, Site::here());

@@ -73,7 +73,7 @@ s64 read_first_buffer(pipe_inode_info* pipe, iov_iter* to, bool* emptied) noexce
   if (*emptied) {
     put_page(std::exchange(buf.page_, nullptr));
     pipe->curbuf = (pipe->curbuf + 1) % PIPE_DEF_BUFFERS;
-    WRITE_ONCE(pipe->nrbufs, pipe->nrbufs - 1);
+    WRITE_ONCE(pipe->nrbufs, READ_ONCE(pipe->nrbufs) - 1);
   }
   return static_cast<s64>(chars);
 }
@@ -88,7 +88,7 @@ s64 pipe_read(kiocb* iocb, iov_iter* to) {
   s64 ret = 0;
   mutex_lock(&pipe->lock);
   for (;;) {
-    if (pipe->nrbufs != 0) {
+    if (READ_ONCE(pipe->nrbufs) != 0) {
       bool emptied = false;
       const s64 got = read_first_buffer(pipe, to, &emptied);
       if (got < 0) {
@@ -100,7 +100,7 @@ s64 pipe_read(kiocb* iocb, iov_iter* to) {
       if (iov_iter_count(to) == 0) break;
       continue;
     }
-    if (pipe->writers == 0) break;
+    if (READ_ONCE(pipe->writers) == 0) break;
     // A writer that sleeps for room has more to give at once: then a reader waits even if it has something, or may not wait.
     if (pipe->waiting_writers == 0) {
       if (ret != 0) break;
@@ -124,8 +124,8 @@ s64 pipe_read(kiocb* iocb, iov_iter* to) {
 /// A write that fits behind what the last buffer holds goes there. Bytes, 0 if it does not fit, or -EFAULT.
 s64 merge_into_last(pipe_inode_info* pipe, iov_iter* from) noexcept {
   const u64 chars = iov_iter_count(from) & (PAGE_SIZE - 1);
-  if (pipe->nrbufs == 0 || chars == 0) return 0;
-  pipe_buffer& buf = buffer_at(pipe, pipe->nrbufs - 1);
+  if (READ_ONCE(pipe->nrbufs) == 0 || chars == 0) return 0;
+  pipe_buffer& buf = buffer_at(pipe, READ_ONCE(pipe->nrbufs) - 1);
   if (buf.packet || buf.offset + buf.len + chars > PAGE_SIZE) return 0;
   if (copy_from_iter(buf.page_->data + buf.offset + buf.len, chars, from) < chars) return -EFAULT;
   buf.len += static_cast<u32>(chars);
@@ -139,9 +139,9 @@ s64 append_buffer(pipe_inode_info* pipe, iov_iter* from, bool packet) noexcept {
   if (page == nullptr) return -ENOMEM;
   const u64 copied = copy_from_iter(page->data, std::min(PAGE_SIZE, iov_iter_count(from)), from);
   if (copied < PAGE_SIZE && iov_iter_count(from) != 0) return -EFAULT;
-  buffer_at(pipe, pipe->nrbufs) = {page, 0, static_cast<u32>(copied), packet};
+  buffer_at(pipe, READ_ONCE(pipe->nrbufs)) = {page, 0, static_cast<u32>(copied), packet};
   pipe->tmp_page = nullptr;
-  WRITE_ONCE(pipe->nrbufs, pipe->nrbufs + 1);
+  WRITE_ONCE(pipe->nrbufs, READ_ONCE(pipe->nrbufs) + 1);
   return static_cast<s64>(copied);
 }
 
@@ -159,14 +159,14 @@ s64 pipe_write(kiocb* iocb, iov_iter* from) {
   if (iov_iter_count(from) == 0) return 0;
   const u32 flags = READ_ONCE(filp->f_flags);
   mutex_lock(&pipe->lock);
-  s64 ret = pipe->readers == 0 ? broken_pipe(0) : merge_into_last(pipe, from);
+  s64 ret = READ_ONCE(pipe->readers) == 0 ? broken_pipe(0) : merge_into_last(pipe, from);
   bool do_wakeup = ret > 0;
   while (ret >= 0 && iov_iter_count(from) != 0) {
-    if (pipe->readers == 0) {
+    if (READ_ONCE(pipe->readers) == 0) {
       ret = broken_pipe(ret);
       break;
     }
-    if (pipe->nrbufs < PIPE_DEF_BUFFERS) {
+    if (READ_ONCE(pipe->nrbufs) < PIPE_DEF_BUFFERS) {
       const s64 put = append_buffer(pipe, from, (flags & O_DIRECT) != 0);
       if (put != -ENOMEM) do_wakeup = true;
       if (put < 0) {
@@ -216,9 +216,9 @@ u32 pipe_poll(file* file, poll_table_struct* table) {
 int pipe_release(inode*, file* file) {
   pipe_inode_info* const pipe = pipe_of(file);
   mutex_lock(&pipe->lock);
-  if ((file->f_mode & FMODE_READ) != 0) WRITE_ONCE(pipe->readers, pipe->readers - 1);
-  if ((file->f_mode & FMODE_WRITE) != 0) WRITE_ONCE(pipe->writers, pipe->writers - 1);
-  if (pipe->readers != 0 || pipe->writers != 0)
+  if ((file->f_mode & FMODE_READ) != 0) WRITE_ONCE(pipe->readers, READ_ONCE(pipe->readers) - 1);
+  if ((file->f_mode & FMODE_WRITE) != 0) WRITE_ONCE(pipe->writers, READ_ONCE(pipe->writers) - 1);
+  if (READ_ONCE(pipe->readers) != 0 || READ_ONCE(pipe->writers) != 0)
     wake_up_interruptible_sync_poll(&pipe->wait, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLERR | POLLHUP);
   mutex_unlock(&pipe->lock);
   return 0;
@@ -228,7 +228,7 @@ int pipe_release(inode*, file* file) {
 void evict_pipe(inode* inode) {
   pipe_inode_info* const pipe = static_cast<pipe_inode_info*>(inode->i_private);
   if (pipe == nullptr) return;
-  for (unsigned i = 0; i < pipe->nrbufs; i++) put_page(buffer_at(pipe, i).page_);
+  for (unsigned i = 0; i < READ_ONCE(pipe->nrbufs); i++) put_page(buffer_at(pipe, i).page_);
   if (pipe->tmp_page != nullptr) put_page(pipe->tmp_page);
   kfree(pipe);
 }

@@ -79,6 +79,22 @@ TEST(HistorySearch, ABufferedReadFindsItsPagesUnderEveryMemoryModel) {
   }
 }
 
+// The count of a pipe's buffers, too: who takes the last one looks whether there is another.
+TEST(HistorySearch, AReaderThatEmptiesAPipeSeesThatItIsEmpty) {
+  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
+    ScenarioProgram program(load_scenario_text(R"({"name": "t", "files": {"p": {"type": "pipe"}},
+      "tasks": {"reader": {"steps": [{"read": {"file": "p.r", "size": 100, "result": 1}}]},
+                "writer": {"steps": [{"write": {"file": "p.w", "size": 1, "result": 1}}]}}})",
+                                               "t.json"));
+    ExploreOptions options;
+    options.memory = memory;
+    options.executions = 100;
+    const ExploreResult result = explore(program, options);
+    EXPECT_FALSE(result.found) << result.violation.text;
+    EXPECT_GT(result.executions, 0u);
+  }
+}
+
 TEST(HistorySearch, BothReleasesCheckFlagsAndThenReadThemAgain) {
   for (const char* const kernel : {"v5.1", "v5.4"}) {
     const ExploreResult result = search("sqe-flags-changed-between-reads", kernel);
