@@ -72,16 +72,22 @@ void run_again(ExploreResult& result, OperationalMachine& machine) {
   result.repro.schedule = std::move(again);
 }
 
+/// Whether somebody wants the search to end while its finding is made simpler.
+std::function<bool()> stop_of(const ExploreResult& result, const ExploreOptions& options) {
+  if (!options.progress) return {};
+  return [&result, &options] { return !options.progress({result.executions, result.seconds, -1, 0}); };
+}
+
 /// The simplest schedule under sc that shows the same; empty if none was found.
 Schedule simplest_under_sc(const ExploreResult& result, Program& program, const ExploreOptions& options) {
-  constexpr u64 kSamples = 2'000;
+  const auto stop = stop_of(result, options);
   MachineOptions strong = machine_options(options);
   strong.memory = Memory::sc;
   const auto machine = make_machine(strong);
   machine->set_up(program);
   Schedule schedule;
-  if (find_under_sc(*machine, result.violation, result.repro.schedule, kSamples, schedule))
-    minimise(*machine, result.violation, schedule, {.executions = options.minimise_executions / 2});
+  if (find_under_sc(*machine, result.violation, result.repro.schedule, {2'000, stop}, schedule))
+    minimise(*machine, result.violation, schedule, {options.minimise_executions / 2, stop});
   return schedule;
 }
 
@@ -94,7 +100,8 @@ void take_finding(ExploreResult& result, std::unique_ptr<OperationalMachine>& ma
     machine->set_up(program);
     if (!strong.steps.empty()) follow_from_sc(*machine, result.violation, strong, result.repro.schedule);
   }
-  if (options.minimise) minimise(*machine, result.violation, result.repro.schedule, {.executions = options.minimise_executions});
+  if (options.minimise)
+    minimise(*machine, result.violation, result.repro.schedule, {options.minimise_executions, stop_of(result, options)});
   run_again(result, *machine);
   result.repro.scenario = options.scenario;
   dress(result, *machine, program, options.profile);
@@ -194,11 +201,14 @@ class Sampling {
         options_.milliseconds == ~u64{0} ? Clock::time_point::max() : start + std::chrono::milliseconds(options_.milliseconds);
     auto report = start + std::chrono::milliseconds(200);
     auto keep = start + kKeepEvery;
-    for (u64 turns = 0;; turns++) {
+    constexpr u64 kPointsBetweenLooks = 4096;  // at the clock: often enough for long executions, seldom enough for short ones
+    u64 points = 0;
+    for (;;) {
       if (result_.executions + result_.blocked + result_.cut - before_.executions - before_.blocked - before_.cut >=
           options_.executions)
         return true;
-      if ((turns & 63) == 63) {
+      if (points >= kPointsBetweenLooks) {
+        points = 0;
         const auto now = Clock::now();
         if (now >= until) return true;
         if (now >= keep && keeps(options_, share_) && !result_.found) {
@@ -215,6 +225,7 @@ class Sampling {
       begun_++;
       const Run run = machine_->run(*strategy_);
       depth_ = run.points;
+      points += 64 + run.points;
       if (run.end == End::stopped || !strategy_->counted()) continue;
       if (run.end == End::blocked)
         result_.blocked++;

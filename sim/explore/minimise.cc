@@ -11,6 +11,8 @@ namespace uringsim::sim {
 
 namespace {
 
+constexpr u64 kRunsBetweenLooks = 16;  // whether somebody wants it to end
+
 /// One decision of a schedule: an action, and the choice that its step took.
 struct Decision {
   Action action;
@@ -69,8 +71,8 @@ class Minimiser {
   static constexpr u64 kPointsOfOne = 1'000;
 
  public:
-  Minimiser(OperationalMachine& machine, const Violation& violation, Schedule& best, u64 executions)
-      : machine_(machine), violation_(violation), best_(best), left_(executions) {
+  Minimiser(OperationalMachine& machine, const Violation& violation, Schedule& best, const MinimiseOptions& options)
+      : machine_(machine), violation_(violation), best_(best), left_(options.executions), stop_(options.stop) {
     memory_ = machine.options().memory;
     cost_ = cost_of(best, memory_);
   }
@@ -88,7 +90,10 @@ class Minimiser {
   }
 
   /// Long executions cost more.
-  void spend(const Run& run) noexcept { left_ -= std::min(left_, 1 + run.points / kPointsOfOne); }
+  void spend(const Run& run) noexcept {
+    left_ -= std::min(left_, 1 + run.points / kPointsOfOne);
+    if (stop_ && ++spent_ % kRunsBetweenLooks == 0 && stop_()) left_ = 0;
+  }
 
   /// Keeps the schedule if it shows the violation at a smaller cost.
   bool try_decisions(const std::vector<Decision>& decisions) {
@@ -237,6 +242,8 @@ class Minimiser {
   const Violation& violation_;
   Schedule& best_;
   u64 left_;
+  const std::function<bool()>& stop_;
+  u64 spent_ = 0;
   Memory memory_;
   Cost cost_;
 };
@@ -268,11 +275,12 @@ bool follow(OperationalMachine& machine, const Violation& violation, const std::
 
 }  // namespace
 
-bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, u64 executions,
+bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, const MinimiseOptions& options,
                    Schedule& schedule) {
   if (follow(machine, violation, without_reordering(like, Memory::sc), schedule)) return true;
   PctStrategy pct(1, 3);
-  for (; executions > 0 && pct.begin(); executions--) {
+  for (u64 left = options.executions; left > 0 && pct.begin(); left--) {
+    if (options.stop && left % kRunsBetweenLooks == 0 && options.stop()) return false;
     if (machine.run(pct).end != End::violation || machine.violation().check != violation.check ||
         machine.violation().text != violation.text)
       continue;
@@ -293,7 +301,7 @@ bool follow_from_sc(OperationalMachine& machine, const Violation& violation, con
 }
 
 Cost minimise(OperationalMachine& machine, const Violation& violation, Schedule& schedule, const MinimiseOptions& options) {
-  return Minimiser(machine, violation, schedule, options.executions).run();
+  return Minimiser(machine, violation, schedule, options).run();
 }
 
 }  // namespace uringsim::sim

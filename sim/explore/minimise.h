@@ -10,18 +10,21 @@
 // the schedule alone; an execution of a thousand scheduling points counts as two.
 #pragma once
 
+#include <functional>
+
 #include "sim/explore/machine.h"
 #include "sim/explore/story.h"
 
 namespace uringsim::sim {
 
 struct MinimiseOptions {
-  u64 executions = 40'000;  ///< at most so many in all
+  u64 executions = 40'000;     ///< at most so many in all
+  std::function<bool()> stop;  ///< asked now and then: true ends it with the best so far
 };
 
 /// What breaks without any reordering is told without one: looks on `machine`, which is one with the memory model sc, for a
 /// schedule that ends in `violation`, first for one that goes as `like` goes, then by sampling. False if there is none.
-bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, u64 executions,
+bool find_under_sc(OperationalMachine& machine, const Violation& violation, const Schedule& like, const MinimiseOptions& options,
                    Schedule& schedule);
 /// Replaces `schedule` by that of `sc`, a schedule under sc, if it ends in `violation` on `machine` too, and is simpler.
 bool follow_from_sc(OperationalMachine& machine, const Violation& violation, const Schedule& sc, Schedule& schedule);

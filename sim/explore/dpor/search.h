@@ -347,7 +347,7 @@ class Search final : public arch::Machine, private Ending {
   std::vector<Service*> started_;                   // of the execution under way
   Task* early_service_ = nullptr;                   // warm-up: interrupt context
   u32 set_up_tasks_ = 0;                            // those with a higher number are spawned in the run
-  u64 turns_ = 0;
+  u64 events_ = 0;                                  // since somebody looked at the clock, about
   std::chrono::steady_clock::time_point began_, report_, keep_;
   bool replaying_ = false;
   bool preempt_ = false;

@@ -263,7 +263,10 @@ template <unsigned W>
 bool Search<W>::may_go_on() {
   const u64 before = options_in_.from.complete + options_in_.from.blocked;
   if (result_.complete + result_.blocked - before >= options_in_.max_executions) return false;
-  if ((turns_++ & 255) != 255) return true;
+  constexpr u64 kEventsBetweenLooks = 8192;  // at the clock: often enough for long executions, seldom enough for short ones
+  events_ += 32 + graph_->count();
+  if (events_ < kEventsBetweenLooks) return true;
+  events_ = 0;
   const auto now = std::chrono::steady_clock::now();
   if (options_in_.keep && now >= keep_) {
     keep_ = now + kKeepEvery;

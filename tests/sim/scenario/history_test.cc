@@ -79,6 +79,25 @@ TEST(HistorySearch, ABufferedReadFindsItsPagesUnderEveryMemoryModel) {
   }
 }
 
+// Not made simpler, but told all the same, and replayed.
+TEST(HistorySearch, AFindingIsToldThoughSomebodyWantsTheSearchToEnd) {
+  ScenarioProgram program(load_scenario(URINGSIM_SOURCE_DIR "/scenarios/races/async-list-missing-mb.json"));
+  unsigned asked = 0;
+  ExploreOptions options;
+  options.strategy = Search::pct;
+  options.memory = Memory::tso;
+  options.progress = [&](const ExploreProgress& progress) {
+    const bool searching = progress.depth != 0;
+    asked += searching ? 0 : 1;
+    return searching;
+  };
+  const ExploreResult result = explore(program, options);
+  ASSERT_TRUE(result.found);
+  EXPECT_GT(asked, 0u);
+  EXPECT_LE(asked, 3u);  // once in each of the three parts that make it simpler
+  EXPECT_EQ(replay(program, Repro::from_json(result.repro.to_json())).difference, "");
+}
+
 // The count of a pipe's buffers, too: who takes the last one looks whether there is another.
 TEST(HistorySearch, AReaderThatEmptiesAPipeSeesThatItIsEmpty) {
   for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
