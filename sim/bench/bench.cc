@@ -141,7 +141,10 @@ class ScratchFile {
       out.write(content.data(), static_cast<std::streamsize>(content.size()));
     }
     out.close();
-    if (!out) throw DeviceError(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
+    if (out) return;
+    const int error = errno;
+    unlink(path_.c_str());
+    throw DeviceError(fmt::format("{}: cannot be written: {}", path_, std::strerror(error)));
   }
   ~ScratchFile() { unlink(path_.c_str()); }
   ScratchFile(const ScratchFile&) = delete;

@@ -33,13 +33,26 @@ TEST(Cli, TraceGoesByTheSuffixAndPftraceIsRefusedByName) {
 }
 
 TEST(Cli, UsageErrorsAreOneLineAndExitWithTwo) {
-  for (const char* const arguments :
-       {"", "rum", "run", "run /nonexistent.json", "run scenarios/lessons/first-nop.json --engin live",
-        "run scenarios/lessons/first-nop.json --engine warp", "run scenarios/lessons/first-nop.json --kernel v9",
-        "run scenarios/lessons/first-nop.json --step", "run scenarios/lessons/first-nop.json --set x=1", "list nothing",
-        "validate", "explore scenarios/races/handshake-both.json --without io_sq_thread.need_wakup", "races --strategy luck",
-        "exec -- true", "run scenarios/lessons/first-nop.json --seed abc", "run scenarios/lessons/first-nop.json --seed -1",
-        "bench world --repeats=-2", "replay scenarios/lessons/first-nop.json", "run --help >/dev/full"}) {
+  for (const char* const arguments : {"",
+                                      "rum",
+                                      "run",
+                                      "run /nonexistent.json",
+                                      "run scenarios/lessons/first-nop.json --engin live",
+                                      "run scenarios/lessons/first-nop.json --engine warp",
+                                      "run scenarios/lessons/first-nop.json --kernel v9",
+                                      "run scenarios/lessons/first-nop.json --step",
+                                      "run scenarios/lessons/first-nop.json --set x=1",
+                                      "list nothing",
+                                      "validate",
+                                      "explore scenarios/races/handshake-both.json --without io_sq_thread.need_wakup",
+                                      "races --strategy luck",
+                                      "exec -- true",
+                                      "run scenarios/lessons/first-nop.json --seed abc",
+                                      "run scenarios/lessons/first-nop.json --seed -1",
+                                      "bench world --repeats=-2",
+                                      "bench live-odirect --directory /nonexistent",
+                                      "replay scenarios/lessons/first-nop.json",
+                                      "run --help >/dev/full"}) {
     const Result result = uringsim(arguments);
     EXPECT_EQ(result.code, 2) << arguments << ": " << result.out;
     EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << arguments << ": " << result.out;

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/bench/bench.h"
+#include "sim/devices/device_error.h"
 #include "sim/fiber/bench.h"
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
@@ -113,7 +114,7 @@ class Bench : public Command {
         options.peer = [at] { return run_peer(at->first, at->second); };
       }
       options.stop = terminal.stop();
-      const sim::BenchFigure figure = bench.run(options);
+      const sim::BenchFigure figure = run_bench(bench, options);
       if (terminal.stop_signal() == 0) tell(figure);
     }
     // The engines' own, without a kernel.
@@ -126,6 +127,14 @@ class Bench : public Command {
   }
 
  private:
+  /// A file of the host that cannot be made is the user's to mend.
+  [[nodiscard]] static sim::BenchFigure run_bench(const sim::Benchmark& bench, const sim::BenchOptions& options) {
+    try {
+      return bench.run(options);
+    } catch (const sim::DeviceError& error) {
+      throw sim::InputError(fmt::format("bench: {}", error.what()));
+    }
+  }
   template <class Wanted>
   std::vector<sim::FiberFigure> fiber_figures(Wanted wanted) const {
     std::vector<sim::FiberFigure> figures;
