@@ -46,7 +46,8 @@ void TimedMachine::timer_start(Timer& timer, u64 due) noexcept {
   timer.due = due;
   timer.armed = true;
   timer.engine[3] = reinterpret_cast<void*>(static_cast<uintptr_t>(cpu) + 1);
-  const u64 at = std::max(due, caller_clock());
+  const u64 clock = caller_clock();
+  const u64 at = due > clock ? due : clock + options_.clock_event;
   timers_.insert(timer, at);
   let_others_catch_up(at);
 }

@@ -64,9 +64,10 @@ struct TimedOptions {
   unsigned cpus = 2;  ///< 1..1024
   u64 seed = 1;
   Costs costs = Costs::standard();
-  u64 start = 0;                       ///< ns, what the clock says at first
-  u64 lookahead = 200;                 ///< ns, at least 1: the window within which processors may be apart (see above)
-  u64 slice = 3'000'000;               ///< ns a task runs while others wait
+  u64 start = 0;          ///< ns, what the clock says at first
+  u64 clock_event = 0;    ///< ns from starting a timer that is due already to its interrupt: one is programmed all the same
+  u64 lookahead = 200;    ///< ns, at least 1: the window within which processors may be apart (see above)
+  u64 slice = 3'000'000;  ///< ns a task runs while others wait
   u64 wakeup_granularity = 1'000'000;  ///< ns of running time that a waking task must be behind to preempt
   bool preempt_kernel = false;         ///< preempt kernel threads anywhere, too
   bool skip_passes = true;             ///< the short cut through idle polling

@@ -14,6 +14,8 @@ namespace uringsim::sim::tape {
 
 namespace {
 constexpr u64 kPage = 4096;
+// A recorder's own buffers come from its heap, behind a header: never aligned as O_DIRECT wants it.
+constexpr u64 kHeapHeader = 16;
 u64 page_up(u64 bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 }  // namespace
 
@@ -53,13 +55,14 @@ Json Interpreter::play(const Json& step) {
   throw std::logic_error("no handler for step " + kind);
 }
 
-Interpreter::Scratch::Scratch(TapeSystem& system, u64 bytes) : system_(system), bytes_(page_up(std::max<u64>(bytes, 1))) {
+Interpreter::Scratch::Scratch(TapeSystem& system, u64 bytes)
+    : system_(system), bytes_(page_up(kHeapHeader + std::max<u64>(bytes, 1))) {
   const s64 at = system.call(SYS_mmap, 0, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~u64{0}, 0);
   if (at < 0) throw std::runtime_error("no memory for the arguments of a system call");
-  at_ = static_cast<uptr>(at);
+  at_ = static_cast<uptr>(at) + kHeapHeader;
 }
 
-Interpreter::Scratch::~Scratch() { system_.call(SYS_munmap, at_, bytes_); }
+Interpreter::Scratch::~Scratch() { system_.call(SYS_munmap, at_ - kHeapHeader, bytes_); }
 
 int Interpreter::descriptor(const Json& value) {
   if (value.is_number()) return value.get<int>();

@@ -89,12 +89,13 @@ Json Interpreter::file(const Json& s) {
       return pair(name, system_.call(SYS_socketpair, AF_UNIX, static_cast<u64>(number), 0, two.at()), two.at(), ".a", ".b");
     }
     const s64 fd = system_.call(SYS_socket, AF_UNIX, static_cast<u64>(number), 0);
-    return kind == "listen" && fd >= 0 ? listener(s, fd) : named(name, fd);
+    return kind == "listen" ? listener(s, fd) : named(name, fd);
   }
   return regular_file(s, access);
 }
 
-/// Binds socket `fd` to the path NAME.sock and listens.
+/// Binds socket `fd` to the path NAME.sock and listens. As the recorder does it: a socket that could not be made is bound, too
+/// (-EBADF).
 Json Interpreter::listener(const Json& s, s64 fd) {
   const std::string name = s.at("name"), path = name + ".sock";
   sockaddr_un address{};

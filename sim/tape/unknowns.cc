@@ -11,8 +11,8 @@ namespace {
 
 // Whoever is woken runs before the tape's next step; or only once the tape sleeps: two milliseconds are far below the shortest
 // time that tapes count with (20 ms), and far above what they do between two sleeps.
-constexpr Circumstances kPrompt{.wakeup_ns = 2'000, .step_ns = 20'000, .field_ns = 0};
-constexpr Circumstances kLate{.wakeup_ns = 2'000'000, .step_ns = 0, .field_ns = 0};
+constexpr Circumstances kPrompt{.wakeup_ns = 2'000, .timer_ns = 2'000, .step_ns = 20'000, .field_ns = 0};
+constexpr Circumstances kLate{.wakeup_ns = 2'000'000, .timer_ns = 2'000'000, .step_ns = 0, .field_ns = 0};
 
 constexpr Circumstances kNothingLeft{};
 constexpr Circumstances kNoLimitLeft{.stale_fsize = ~u64{0}};

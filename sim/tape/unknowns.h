@@ -28,6 +28,7 @@ namespace uringsim::sim::tape {
 /// player that looks up in each step all fields that its kind may have and writes the answer to a pipe.
 struct Circumstances {
   u64 wakeup_ns = 100'000;  ///< from a wake-up until the woken task runs on an idle processor
+  u64 timer_ns = 100'000;   ///< from starting a timer that is due at once until its interrupt: a clock event is programmed, too
   u64 step_ns = 1'000;      ///< the player between two steps ...
   u64 field_ns = 1'000;     ///< ... and for each field that a step of the kind may have
   u64 stale_fsize = 0;      ///< io_uring_profile::stale_fsize

@@ -121,6 +121,31 @@ TEST(ModelPlayer, TheRecordersOwnDescriptorsAreOpen) {
   }
 }
 
+TEST(ModelPlayer, WhatTheRecorderReadsOfADirectFileIsNeverAligned) {
+  for (const char* const kernel : {"v5.1", "v5.4"})
+    EXPECT_EQ(difference(kernel, R"({"do":"file","name":"d","kind":"regular","size":4096,"direct":true},)"
+                                 R"({"do":"read","name":"d","len":512,"out":{"ret":-22}},)"
+                                 R"({"do":"rlimit","which":"nofile","value":4},{"do":"content","name":"d","out":{"ret":-22}})"),
+              "");
+}
+
+TEST(ModelPlayer, ASocketThatCouldNotBeMadeIsBoundAllTheSame) {
+  EXPECT_EQ(difference("v5.4", R"({"do":"rlimit","which":"nofile","value":4},)"
+                               R"({"do":"file","name":"l","kind":"listen","out":{"ret":-9}},)"
+                               R"({"do":"file","name":"s","kind":"socket","out":{"ret":-24}})"),
+            "");
+}
+
+TEST(ModelPlayer, ATimeoutOfNothingTakesAnInterruptThatTheRestOfTheSubmissionOvertakes) {
+  EXPECT_EQ(difference("v5.4", R"({"do":"setup","entries":4,"out":{"ret":0,"sq_entries":4,"cq_entries":8}},)"
+                               R"({"do":"mem","name":"t","fields":[["s64",0],["s64",0]]},)"
+                               R"({"do":"sqe","op":"TIMEOUT","ud":1,"fd":-1,"addr":"t","len":1,"off":5},)"
+                               R"({"do":"sqe","op":"NOP","ud":2,"fd":-1},{"do":"submit"},)"
+                               R"({"do":"enter","to_submit":2,"out":{"ret":2}},{"do":"sleep","ms":20},)"
+                               R"({"do":"reap","out":{"cqes":[[2,0,0],[1,-62,0]]}})"),
+            "");
+}
+
 TEST(ModelPlayer, RegisteredBuffersReachFilesThatOnlyReadAndWriteSince5_4) {
   EXPECT_EQ(difference("v5.4", kRegistered + kDirectory + fixed("READ_FIXED", "f", 8, -21)), "");
   EXPECT_EQ(difference("v5.4", kRegistered + kTimerfd + fixed("READ_FIXED", "f", 8, 8)), "");
