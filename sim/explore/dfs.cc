@@ -48,16 +48,17 @@ Action DfsStrategy::action(const Choices& choices) noexcept {
     if (!current_can) return choices.at(index);
     return index == 0 ? run_action(choices.current) : rest.at(index - 1);
   }
-  // Acting in the place of somebody who could go on is a preemption, and so are time that passes meanwhile and another's store
-  // that arrives. Acting while one's own store is still under way is a reordering, until the store has got there.
+  // Acting in the place of somebody who could go on is a preemption, and so is time that passes meanwhile. Another's store that
+  // arrives stops nobody, as cost_of() has it. Acting while one's own store is still under way is a reordering, until the store
+  // has got there.
   overtaking_ &= choices.drains;
   std::array<Action, 2 * kMaxTasks + 1> allowed{};
   std::array<u8, 2 * kMaxTasks + 1> cost{};
   u32 count = 0;
   const auto consider = [&](Action action) {
     const bool task = action < kMaxTasks;
-    const bool own = action == run_action(choices.current) || action == drain_action(choices.current);
-    const u32 preemption = current_can && !own ? 1 : 0;
+    const bool stops = (task && action != run_action(choices.current)) || action == kTimeAction;
+    const u32 preemption = current_can && stops ? 1 : 0;
     const u32 reordering = task && ((choices.drains & ~overtaking_) >> action & 1) != 0 ? 1 : 0;
     if (action == kTimeAction && times_ >= options_.times) {
       bounded_ = true;
@@ -70,9 +71,10 @@ Action DfsStrategy::action(const Choices& choices) noexcept {
     cost[count] = static_cast<u8>(preemption | (reordering << 1));
     allowed[count++] = action;
   };
-  // A store that may not be late gets there at once: a preemption in between is one before the store.
+  // A store that may not be late gets there before its task goes on: a preemption in between is one before the store. That of a
+  // task that is at its end, or waits, overtakes nothing whenever it arrives.
   const u64 own_store = choices.current != kNobody ? choices.drains >> choices.current & 1 : 0;
-  if (own_store != 0 && (overtaking_ >> choices.current & 1) == 0 && reorderings_ >= options_.reorderings) {
+  if (current_can && own_store != 0 && (overtaking_ >> choices.current & 1) == 0 && reorderings_ >= options_.reorderings) {
     bounded_ = true;
     return drain_action(choices.current);
   }

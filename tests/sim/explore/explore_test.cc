@@ -192,16 +192,56 @@ TEST(Minimise, ComesToTheSmallestCostThatAnyExecutionHas) {
   message.finally([](const Words& w, sim::Ending& end) {
     if (w.lost != 0) end.violation("between", "the reader came in between");
   });
+  // A store that arrives between two looks stops nobody: under tso that is no preemption.
+  Tasks<Words> arrival("arrival");
+  arrival.task("writer", [](Words& w) { arch::WRITE_ONCE(w.x, 1); });
+  arrival.task("reader", [](Words& w) {
+    const u32 first = arch::READ_ONCE(w.x), second = arch::READ_ONCE(w.x);
+    if (first == 0 && second == 1) w.lost = 1;
+  });
+  arrival.finally([](const Words& w, sim::Ending& end) {
+    if (w.lost != 0) end.violation("between", "the store came in between");
+  });
   sim::programs::Handshake handshake({.second_look = false});
-  for (sim::Program* program :
-       {static_cast<sim::Program*>(&counter), static_cast<sim::Program*>(&message), static_cast<sim::Program*>(&handshake)})
-    for (const Memory memory : {Memory::sc, Memory::weak})
+  for (sim::Program* program : {static_cast<sim::Program*>(&counter), static_cast<sim::Program*>(&message),
+                                static_cast<sim::Program*>(&arrival), static_cast<sim::Program*>(&handshake)})
+    for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak})
       for (const Search search : {Search::dpor, Search::pct}) {
         const sim::Cost smallest = smallest_cost(*program, memory);
         const ExploreResult result = explore(*program, by(search, memory));
         ASSERT_TRUE(result.found) << program->name();
         EXPECT_EQ(result.cost, smallest) << program->name() << " under " << to_string(memory) << "\n" << result.story;
       }
+}
+
+/// The minimiser's search and the cost of a schedule count alike: bounds of exactly that cost let a search through to it.
+TEST(Minimise, AStoreThatArrivesStopsNobodyInTheSearchEither) {
+  struct Words {
+    u32 x, lost;
+  };
+  Tasks<Words> arrival("arrival");
+  arrival.task("writer", [](Words& w) { arch::WRITE_ONCE(w.x, 1); });
+  arrival.task("reader", [](Words& w) {
+    const u32 first = arch::READ_ONCE(w.x), second = arch::READ_ONCE(w.x);
+    if (first == 0 && second == 1) w.lost = 1;
+  });
+  arrival.finally([](const Words& w, sim::Ending& end) {
+    if (w.lost != 0) end.violation("between", "the store came in between");
+  });
+  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
+    const sim::Cost smallest = smallest_cost(arrival, memory);
+    sim::MachineOptions options;
+    options.memory = memory;
+    const auto machine = sim::make_machine(options);
+    machine->set_up(arrival);
+    sim::DfsStrategy::Options bounds;
+    bounds.preemptions = smallest.preemptions;
+    bounds.reorderings = smallest.reorderings;
+    sim::DfsStrategy bounded(bounds);
+    bool found = false;
+    while (bounded.begin()) found |= machine->run(bounded).end == sim::End::violation;
+    EXPECT_TRUE(found) << to_string(memory) << " " << smallest.preemptions << "/" << smallest.reorderings;
+  }
 }
 
 TEST_P(ExploreTest, ASoundProgramIsCleanAndOnlyDfsSaysExhaustive) {
