@@ -153,6 +153,30 @@ TEST(DrainOrder, AcceptsWhatWaitsForAllBeforeTheDrain) {
   EXPECT_EQ(stream.found(), "");
 }
 
+TEST(RingWords, FindsAnSqHeadThatMovesBack) {
+  Stream stream(check_ring_words());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5})(EventKind::sq_head, {1, 1});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::sq_head, {1, 0});
+  EXPECT_EQ(stream.found(), "the SQ head only moves forward: ring 1 moves it from 1 back to 0");
+}
+
+TEST(RingWords, FindsACqTailThatPassesWhatWasPosted) {
+  Stream stream(check_ring_words());
+  stream(EventKind::cqe_posted, {1, 0, 5, 0, 0})(EventKind::cq_tail, {1, 2, 0});
+  EXPECT_EQ(stream.found(), "the CQ tail never passes what there is: ring 1 moves it to 2, and there are 1");
+}
+
+TEST(RingWords, FindsACqThatIsTooFull) {
+  Stream stream(check_ring_words());
+  stream(EventKind::io_uring_create, {1, 3, 1, 2, 0});
+  for (s64 tail = 0; tail < 3; tail++) {
+    EXPECT_EQ(stream.found(), "");
+    stream(EventKind::cqe_posted, {1, tail, 5, 0, 0})(EventKind::cq_tail, {1, tail + 1, 0});
+  }
+  EXPECT_NE(stream.found().find("it goes to 3, the head is 0, and there are 2 entries"), std::string::npos) << stream.found();
+}
+
 TEST(RingWords, FindsACqHeadBeyondTheTailAndAnSqThatIsTooFull) {
   Stream head(check_ring_words());
   head(EventKind::io_uring_create, {1, 3, 4, 8, 0})(EventKind::cqe_posted, {1, 0, 5, 0, 0})(EventKind::cq_tail, {1, 1, 0});
