@@ -19,7 +19,7 @@ std::string to_json(const ExploreResult& result, const ExploreOptions& options, 
   file["memory"] = sim::to_string(options.memory);
   file["strategy"] = to_string(options.strategy);
   file["verdict"] = result.found ? "violation" : "clean";
-  file["exhaustive"] = result.exhaustive;
+  file["exhaustive"] = result.exhaustive && options.shards == 1;
   file["executions"] = result.executions;
   file["blocked"] = result.blocked;
   file["cut"] = result.cut;
@@ -40,6 +40,7 @@ std::string to_json(const ExploreResult& result, const ExploreOptions& options, 
   file["search"] = search_identity(scenario, kernel, options);
   file["shard"] = options.shard;
   file["shards"] = options.shards;
+  file["shard_exhaustive"] = result.exhaustive;
   return file.dump(2);
 }
 
@@ -50,7 +51,7 @@ Json result_of(const std::string& text) {
   const Json part = Json::parse(text, nullptr, false);
   if (part.is_discarded() || !part.is_object()) throw std::invalid_argument("is no result of explore --json");
   for (const char* key : {"scenario", "kernel", "memory", "strategy", "verdict", "exhaustive", "executions", "blocked", "cut",
-                          "seconds", "steps", "search", "shard", "shards"})
+                          "seconds", "steps", "search", "shard", "shards", "shard_exhaustive"})
     if (!part.contains(key)) throw std::invalid_argument(fmt::format("/{}: is missing in a result of explore --json", key));
   const auto number = [&](const char* key) {
     if (!part.at(key).is_number_unsigned()) throw std::invalid_argument(fmt::format("/{}: a number from 0 on is expected", key));
@@ -70,12 +71,12 @@ void add(Json& all, const Json& part) {
           fmt::format("/{}: the parts are of different searches: {} and {}", key, all.at(key).dump(), part.at(key).dump()));
   for (const char* key : {"executions", "blocked", "cut"}) all[key] = all[key].get<u64>() + part.at(key).get<u64>();
   all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
-  all["exhaustive"] = all["exhaustive"].get<bool>() && part.at("exhaustive").get<bool>();
+  all["shard_exhaustive"] = all["shard_exhaustive"].get<bool>() && part.at("shard_exhaustive").get<bool>();
   all.erase("share");
   const bool simpler = part.at("verdict") == "violation" &&
                        (all.at("verdict") == "clean" || part.at("steps").get<unsigned>() < all.at("steps").get<unsigned>());
   if (!simpler) return;
-  const std::set<std::string> sums = {"executions", "blocked", "cut", "seconds", "exhaustive", "share"};
+  const std::set<std::string> sums = {"executions", "blocked", "cut", "seconds", "shard_exhaustive", "share"};
   for (const auto& [key, value] : part.items())
     if (!sums.contains(key)) all[key] = value;
 }
@@ -96,14 +97,15 @@ std::string merge_json(const std::vector<std::string>& results) {
       throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>() + 1));
   }
   const unsigned wanted = all.at("shards").get<unsigned>();
+  all["exhaustive"] = all["shard_exhaustive"].get<bool>() && shards.size() == wanted;
   if (shards.size() != wanted) {
-    all["exhaustive"] = false;
     all["missing"] = Json::array();
     for (unsigned shard = 0; shard < wanted; shard++)
       if (!shards.contains(shard)) all["missing"].push_back(shard + 1);
   }
   all["merged"] = shards.size();
   all.erase("shard");
+  all.erase("shard_exhaustive");
   return all.dump(2);
 }
 

@@ -126,7 +126,10 @@ TEST_F(ExploreCli, ShardsMergeToTheVerdictAndTheCountOfOneSearch) {
   for (const char* const shard : {"1", "2", "3"}) {
     const std::string run =
         std::string("$U explore $RACES/handshake-both.json --set N=2 --json --shard ") + shard + "/3 >" + shard + ".json";
-    EXPECT_EQ(sh(run).code, 0);
+    EXPECT_EQ(sh(run).code, 4) << "one part is not the whole";
+    const json one = json::parse(sh(std::string("cat ") + shard + ".json").out);
+    EXPECT_FALSE(one["exhaustive"].get<bool>());
+    EXPECT_TRUE(one["shard_exhaustive"].get<bool>());
   }
   const Result merged = sh("$U explore --merge 1.json 2.json 3.json --json");
   EXPECT_EQ(merged.code, 0) << merged.out;
@@ -137,7 +140,7 @@ TEST_F(ExploreCli, ShardsMergeToTheVerdictAndTheCountOfOneSearch) {
   const Result part = sh("$U explore --merge 1.json 3.json");
   EXPECT_EQ(part.code, 4) << part.out;
   EXPECT_NE(part.out.find("missing: 2"), std::string::npos) << part.out;
-  EXPECT_EQ(sh("$U explore $RACES/handshake-both.json --set N=1 --json --shard 2/3 >f.json").code, 0);
+  EXPECT_EQ(sh("$U explore $RACES/handshake-both.json --set N=1 --json --shard 2/3 >f.json").code, 4);
   const Result foreign = sh("$U explore --merge 1.json f.json 3.json");  // of another search, though it has the same name
   EXPECT_EQ(foreign.code, 2) << foreign.out;
   EXPECT_NE(foreign.out.find("/search"), std::string::npos) << foreign.out;

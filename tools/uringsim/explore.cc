@@ -164,7 +164,7 @@ class Explore : public Command {
         throw sim::InputError(
             fmt::format("{}: cannot be explored by {}: {}", program->scenario().file, to_string(options.strategy), result.error));
       found = found || result.found;
-      exhaustive = exhaustive && result.exhaustive;
+      exhaustive = exhaustive && result.exhaustive && options.shards == 1;
       const std::string repro = result.found && !result.repro.schedule.steps.empty() ? repro_ : std::string();
       if (json_)
         all.push_back(nlohmann::ordered_json::parse(to_json(result, one, program->name(), program->kernel(), repro)));
@@ -287,6 +287,12 @@ class Explore : public Command {
     if (!out) throw sim::InputError(fmt::format("{}: cannot be written", repro_));
   }
 
+  static std::string covered(const Terminal& terminal, const ExploreResult& result, const ExploreOptions& options) {
+    if (!result.exhaustive) return "nothing found, not exhaustive";
+    if (options.shards == 1) return terminal.styled("good", "clean, every execution covered");
+    return fmt::format("nothing found, every execution of part {} of {} covered", options.shard + 1, options.shards);
+  }
+
   static void tell(const Terminal& terminal, const ExploreResult& result, const ExploreOptions& options,
                    const sim::ScenarioProgram& program, const std::string& repro) {
     const std::string search = fmt::format("{} under {}, kernel {}: {}", program.name(), sim::to_string(options.memory),
@@ -297,10 +303,8 @@ class Explore : public Command {
                                  result.found_at, result.seconds));
       if (!repro.empty()) terminal.print(fmt::format("uringsim replay {}", repro));
     } else {
-      terminal.print(fmt::format(
-          "{}: {}, {} executions ({} blocked) in {:.3f} s", search,
-          result.exhaustive ? terminal.styled("good", "clean, every execution covered") : "nothing found, not exhaustive",
-          result.executions, result.blocked, result.seconds));
+      terminal.print(fmt::format("{}: {}, {} executions ({} blocked) in {:.3f} s", search, covered(terminal, result, options),
+                                 result.executions, result.blocked, result.seconds));
       if (result.share >= 1 && options.departures != ~u32{0})
         terminal.print(fmt::format("every execution that differs from the first one in at most {} step{} was run",
                                    options.departures, options.departures == 1 ? "" : "s"));
@@ -322,7 +326,7 @@ class Explore : public Command {
     const sim::SearchExpectation* const expected = program.expected(options.memory);
     if (expected == nullptr) return;
     const bool violation = expected->verdict == sim::Verdict::violation;
-    if (violation != result.found && (result.found || result.exhaustive))
+    if (violation != result.found && (result.found || (result.exhaustive && options.shards == 1)))
       terminal.print(fmt::format("the scenario expects {} here", violation ? "a violation" : "none"));
   }
 
