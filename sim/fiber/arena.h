@@ -85,6 +85,11 @@ class Arena {
   void save(ArenaSnapshot& snapshot, const std::vector<ArenaRange>& stacks = {}) const;
   /// Puts everything back to what save() saw and forgets what was allocated since. Writes only pages that changed.
   void restore(const ArenaSnapshot& snapshot) noexcept;
+  /// Has restore(snapshot) know the stacks that were handed out since save(): they stay with whoever got them.
+  void keep_stacks(ArenaSnapshot& snapshot) const {
+    snapshot.free_stacks_ = free_stacks_;
+    snapshot.stacks_ = stacks_;
+  }
 
   [[nodiscard]] bool contains(const void* at) const noexcept {
     return reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(base_) < bytes_;

@@ -241,13 +241,17 @@ void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
   Task& task = running();
   constexpr u64 kPoolBytes = Arena::kStackBytes - 8192;
   if (bytes == 0) bytes = 1;
-  if (bytes > kPoolBytes - 4096) return nullptr;
+  if (bytes > kPoolBytes - 4096) refuse("an allocation of more memory at once than the search has room for");
   if (task.pool_used == 0) task.pool_used = 64;
   u64 from = (task.pool_used + align - 1) / align * align;
   if (from + bytes > kPoolBytes) {
     if (++task.pools_full > task.more_pools.size()) {
       void* const more = arena_.alloc_stack();
-      if (more == nullptr) return nullptr;
+      if (more == nullptr) {
+        outgrown_ = true;
+        leave(task, Status::frontier);
+      }
+      arena_.keep_stacks(snapshot_);
       task.more_pools.push_back(static_cast<unsigned char*>(more));
     }
     from = 0;

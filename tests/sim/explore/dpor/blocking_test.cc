@@ -359,6 +359,26 @@ TEST(DporBlocking, ATaskMayAllocateMoreThanOnePool) {
   EXPECT_EQ(expect_same(program).outcome.states.size(), 2u);
 }
 
+TEST(DporBlocking, PoolsThatALaterExecutionNeedsAreNobodyElses) {
+  TestProgram program("pools-of-two");
+  for (u32 me = 1; me <= 2; me++) {
+    program.task("allocator", [me](Shared& s) {
+      // Only who is told to by the other needs more than a pool, so that no execution before the last one of the two needs both.
+      WRITE_ONCE(me == 1 ? s.x : s.y, 1);
+      if (READ_ONCE(me == 1 ? s.y : s.x) == 0) return WRITE_ONCE(me == 1 ? s.x : s.y, 2);
+      std::array<u64*, 16> blocks{};
+      for (u64*& block : blocks) {
+        block = static_cast<u64*>(arch::machine().alloc(16384, 16));
+        *block = me;
+      }
+      WRITE_ONCE(me == 1 ? s.x : s.y, 2);
+      while (READ_ONCE(me == 1 ? s.y : s.x) == 1) arch::machine().poll_pass(arch::Site::here());
+      for (const u64* block : blocks) s.r[me] |= *block == me ? 1u : 2u;
+    });
+  }
+  EXPECT_EQ(expect_same(program).outcome.states.size(), 3u);
+}
+
 TEST(DporBlocking, MemoryIsInUseUntilWhoeverUsesItIsDone) {
   for (const bool waits : {true, false}) {
     TestProgram program(waits ? "freed-in-order" : "freed-in-use");
