@@ -26,7 +26,7 @@ Result explore(Program& program, const Options& options) {
   if (search<8>(program, options, result)) return result;
   if (search<16>(program, options, result)) return result;
   if (search<64>(program, options, result)) return result;
-  result.error = "an execution has more than 4092 events on shared words";
+  result.error = "an execution has more than 4092 events on shared words (random, pct and dfs search longer ones)";
   return result;
 }
 
