@@ -108,6 +108,8 @@ void Graph<W>::complete_view(EventId id) noexcept {
     if ((e.flags & kRmw) != 0) v.message |= view[event[e.po_prev].rf].message;
     v.message.set(id);
     v.written |= v.message;
+  } else if ((e.flags & kRange) != 0 && PlainRange::unpack(e.value).write) {
+    v.written.set(id);
   }
 }
 

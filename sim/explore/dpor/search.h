@@ -140,6 +140,7 @@ class Search final : public arch::Machine, private Ending {
     u16 replayed = 0;    // events replayed or added so far
     Status status = Status::absent;
     u16 pending = 0;          // barriers passed since the last event
+    EventId copied_over = 0;  // the event of a range that it is writing: see settle()
     bool effect = false;      // the polling pass under way changed something
     u16 pass_from = 0;        // index of its first event
     u16 last_from = 0;        // and of the last pass's
@@ -244,6 +245,7 @@ class Search final : public arch::Machine, private Ending {
   void refuse(const char* what) noexcept;
   void diverged(const Task& task);
   EventId add_range(Task& task, const PlainRange& range, u16 flags);
+  void settle(Task& task);
   void first_wait(Task& task);
   void may_sleep(const char* does, const arch::Site& site) noexcept;
   u32 decide(u32 options, u16 about) noexcept;

@@ -162,6 +162,8 @@ void Search<W>::fence(arch::Fence kind, const char* barrier, arch::Site site) no
   if (warming_ || is_left_out(barrier)) return;
   Task& task = running();
   if (options_in_.memory == MemoryModel::sc) return;
+  if (task.copied_over != 0) [[unlikely]]
+    settle(task);
   if (kind != arch::Fence::full) {
     if (task.cursor == 0 && options_in_.memory == MemoryModel::weak)
       task.pending |= kind == arch::Fence::read ? kReadFence : kWriteFence;
@@ -192,7 +194,7 @@ EventId Search<W>::add_range(Task& task, const PlainRange& range, u16 flags) {
 
 template <unsigned W>
 void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) noexcept {
-  if (warming_ || !options_in_.races || bytes == 0) return;
+  if (warming_ || (!options_in_.races && !write) || bytes == 0) return;
   Task& task = running();
   ranges_ = true;
   if (write) task.effect = true;
@@ -200,8 +202,39 @@ void Search<W>::plain(const void* at, u64 bytes, bool write, arch::Site site) no
   if (id == 0) {
     at_frontier(task);
     id = add_range(task, {arena_.offset(at), bytes, write}, 0);
+    if (write) task.copied_over = id;
+  } else {
+    for (u16 words = graph_->event[id].sources; words > 1; words--) {
+      const Event& store = graph_->event[task.cursor];
+      task.cursor = store.po_next;
+      task.replayed = static_cast<u16>(store.index + 1);
+    }
   }
   note(id, write ? OpKind::plain_write : OpKind::plain_read, at, 0, nullptr, site);
+}
+
+/// `task` does something else now, so the range that it was about to write is written. Words in it that somebody has accessed in
+/// this execution have other values from here on: each gets a plain store behind the range's own event, which counts them.
+template <unsigned W>
+void Search<W>::settle(Task& task) {
+  Graph<W>& g = *graph_;
+  const EventId range = std::exchange(task.copied_over, EventId{0});
+  const PlainRange bytes = range_of(range);
+  const u64 end = std::min<u64>(bytes.offset + bytes.bytes, kArenaBytes);
+  constexpr u64 kWidest = 8;
+  for (u64 at = bytes.offset < kWidest ? 0 : bytes.offset - kWidest; at < end; at++) {
+    for (u32 number = word_index_[at]; number != 0; number = word_info_[number - 1].other_size) {
+      const auto word = static_cast<u16>(number - 1);
+      const WordInfo& info = word_info_[word];
+      if (at + info.size <= bytes.offset || word >= g.words.size()) continue;
+      if (g.words[word].last == 0 && !g.words[word].loads.any()) continue;
+      at_frontier(task);
+      add_store(static_cast<u16>(task.task->id), kWrite | kPlain, word, detail::peek(info.at, info.size));
+      task.replayed++;
+      g.event[range].sources++;
+      if (violated_) leave(task, Status::frontier);
+    }
+  }
 }
 
 template <unsigned W>

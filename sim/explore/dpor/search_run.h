@@ -16,7 +16,7 @@ void Search<W>::rewind(Task& task) noexcept {
   task.replayed = task.pass_from = task.last_from = task.pending = 0;
   task.effect = task.waited = task.time_moved = task.time_is_up = task.may_time_out = false;
   task.spin_depth = task.spawned = 0;
-  task.born = 0;
+  task.born = task.copied_over = 0;
   task.pool_used = 0;
   task.pools_full = 0;
 }
@@ -72,6 +72,7 @@ void Search<W>::first_wait(Task& task) {
 template <unsigned W>
 void Search<W>::stop_task() {
   Task& task = running();
+  if (task.copied_over != 0) settle(task);
   task.status = Status::ended;
   Fiber::leave_for(task.fiber, home_);
 }
@@ -160,6 +161,8 @@ void Search<W>::at_frontier(Task& task) {
 /// at_frontier(). A task that does something else than before has been told so by memory that no event stands for.
 template <unsigned W>
 EventId Search<W>::replayed_event(Task& task, u16 flags, const void* at) {
+  if (task.copied_over != 0) [[unlikely]]
+    settle(task);
   const EventId id = task.cursor;
   if (id == 0) return 0;
   const Graph<W>& g = *graph_;

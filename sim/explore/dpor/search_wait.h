@@ -216,6 +216,7 @@ void Search<W>::poll_pass(arch::Site site) noexcept {
     leave(task, Status::polling);
     if (warming_) return;
   }
+  if (task.copied_over != 0) settle(task);
   const bool effect = task.effect || (task.time_moved && !(task.time_is_up && repeats_last_pass(task)));
   if (!effect && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be

@@ -412,6 +412,45 @@ TEST(DporBlocking, ChoicesAreAllTaken) {
   expect_same(program);
 }
 
+TEST(DporBlocking, WordsOfARangeThatIsWrittenAgainAreReadAnew) {
+  TestProgram program("range-again");
+  program.task("writer", [](Shared& s) {
+    for (u32 round = 1; round <= 2; round++) {
+      while (smp_load_acquire(s.y) != round - 1) arch::machine().poll_pass(arch::Site::here());
+      const std::array<u64, 2> news{round, round + 8u};
+      arch::plain_range(s.payload, sizeof news, true);
+      arch::copy_racy(s.payload, news.data(), sizeof news);
+      arch::smp_wmb();
+      WRITE_ONCE(s.x, round);
+    }
+  });
+  program.task("reader", [](Shared& s) {
+    for (u32 round = 1; round <= 2; round++) {
+      while (smp_load_acquire(s.x) != round) arch::machine().poll_pass(arch::Site::here());
+      s.r[round] = static_cast<u32>(READ_ONCE(s.payload[0]));
+      if (round == 2) s.r[0] = static_cast<u32>(READ_ONCE(s.payload[1]));
+      smp_store_release(s.y, round);
+    }
+  });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.outcome.checks, std::set<std::string>{});
+  EXPECT_EQ(sc.outcome.states, std::set<u64>{0xa12022});
+}
+
+TEST(DporBlocking, AWordThatWasLookedAtAndThenCopiedOverEndsAsTheCopy) {
+  TestProgram program("range-last");
+  program.task("writer", [](Shared& s) {
+    WRITE_ONCE(s.payload[0], 5);
+    const u64 news = 7;
+    arch::plain_range(s.payload, sizeof news, true);
+    arch::copy_racy(s.payload, &news, sizeof news);
+  });
+  program.finally([](const Shared& s, Ending& ending) {
+    if (s.payload[0] != 7) ending.violation("report", "the copy is lost");
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{});
+}
+
 TEST(DporBlocking, RangesRaceWithWords) {
   for (const bool release : {true, false}) {
     TestProgram program(release ? "range-published" : "range-race");
