@@ -103,6 +103,7 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   timed.cpus = kProcessors;
   timed.start = kStart;
   timed.clock_event = options.circumstances.timer_ns;
+  timed.wakeup_granularity = options.circumstances.preempt_ns;
   timed.costs.picoseconds[static_cast<unsigned>(arch::Cost::wakeup)] = options.circumstances.wakeup_ns * 1000;
   TimedMachine machine(arena, timed);
   WorldOptions world_options;

@@ -368,8 +368,11 @@ class Checker {
       check_descriptor(step["name"], path + "/name");
     if (kind == "write" && step.contains("val") == step.contains("len")) fail(path, "either \"len\" or \"val\" is needed");
     if (kind == "read" && step.value("val", false) == step.contains("len")) fail(path, "either \"len\" or \"val\" is needed");
-    if (kind == "content" && step["name"].get_ref<const std::string&>().find('/') != std::string::npos)
-      fail(path + "/name", "a name in the current directory is expected");
+    if (kind == "content" || kind == "file") {
+      const std::string& name = step["name"].get_ref<const std::string&>();
+      if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+        fail(path + "/name", "a name in the current directory is expected");
+    }
   }
 
   const Tape& tape_;

@@ -65,7 +65,7 @@ Json take(Json& object, const char* key) {
 bool valid_end(const Json& end) {
   if (end.is_null() || end == "exit") return true;
   if (!end.is_object()) return false;
-  const auto is_number = [&](const char* key) { return end.contains(key) && end[key].is_number_integer(); };
+  const auto is_number = [&](const char* key) { return end.contains(key) && end[key].is_number_unsigned(); };
   if (end.size() == 1)
     return is_number("hang") || is_number("stuck") || is_number("lost") || (end.contains("kernel") && end["kernel"].is_string());
   return end.size() == 2 && is_number("signal") && is_number("step");

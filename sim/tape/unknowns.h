@@ -10,7 +10,6 @@
 //     if (auto reason = doubtful(tape, doubts)) ...
 #pragma once
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <span>
@@ -27,17 +26,18 @@ namespace uringsim::sim::tape {
 /// an emulated machine, where leaving idle takes an interrupt from one processor to another and two exits to the emulator, and a
 /// player that looks up in each step all fields that its kind may have and writes the answer to a pipe.
 struct Circumstances {
-  u64 wakeup_ns = 100'000;  ///< from a wake-up until the woken task runs on an idle processor
-  u64 timer_ns = 100'000;   ///< from starting a timer that is due at once until its interrupt: a clock event is programmed, too
-  u64 step_ns = 1'000;      ///< the player between two steps ...
-  u64 field_ns = 1'000;     ///< ... and for each field that a step of the kind may have
-  u64 stale_fsize = 0;      ///< io_uring_profile::stale_fsize
+  u64 wakeup_ns = 100'000;     ///< from a wake-up until the woken task runs on an idle processor
+  u64 preempt_ns = 1'000'000;  ///< running time that a woken task must be behind to take a processor that is not idle
+  u64 timer_ns = 100'000;  ///< from starting a timer that is due at once until its interrupt: a clock event is programmed, too
+  u64 step_ns = 1'000;     ///< the player between two steps ...
+  u64 field_ns = 1'000;    ///< ... and for each field that a step of the kind may have
+  u64 stale_fsize = 0;     ///< io_uring_profile::stale_fsize
 };
 
 struct Unknown {
-  std::string_view lacks;                 ///< what no recording tells
-  std::string_view why;                   ///< and why an answer depends on it
-  std::array<Circumstances, 2> extremes;  ///< the circumstances that lie farthest apart
+  std::string_view lacks;                    ///< what no recording tells
+  std::string_view why;                      ///< and why an answer depends on it
+  std::span<const Circumstances> otherwise;  ///< other circumstances: those that lie farthest apart, and what lies between
 };
 
 /// At most a handful.

@@ -104,6 +104,17 @@ TEST(Tape, RefusesAnUnknownFlagOrOpcode) {
   EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"FROB"}]})"), HasSubstr("/steps/0/op: unknown name"));
 }
 
+TEST(Tape, RefusesAFileOutsideOfItsDirectory) {
+  for (const char* name : {"../x", "/tmp/x", "a/b", "..", ".", ""})
+    EXPECT_THAT(error_of(std::string(R"({"name":"a","steps":[{"do":"file","kind":"regular","name":")") + name + R"("}]})"),
+                HasSubstr(":1: /steps/0/name: a name in the current directory is expected"))
+        << name;
+}
+
+TEST(Tape, RefusesAnEndBeforeItsFirstStep) {
+  EXPECT_THAT(error_of(R"({"name":"a","steps":[],"end":{"hang":-1}})"), HasSubstr(":1: /end: not a way for a tape to end"));
+}
+
 TEST(Tape, RefusesMemoryThatNothingMade) {
   EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"READV","addr":"v"}]})"), HasSubstr("unknown memory \"v\""));
 }
