@@ -363,13 +363,14 @@ class Graph {
   /// Events unordered with `id`.
   [[nodiscard]] Set unordered(EventId id) const noexcept { return Set::below(count_) - known(id); }
   /// What happens before `id`, for the race detector. Where stores become visible in order (sc, tso), whoever reads a marked
-  /// store is behind it. Reading a plain store orders nothing.
+  /// store is behind it. Reading a plain store orders nothing. Memory is given back behind all that the task's loads tell it,
+  /// acquiring or not, as a store that depends on them would come.
   [[nodiscard]] Set known(EventId id) const noexcept {
     const Event& e = event[id];
     const bool read = (e.flags & kRead) != 0;
     const bool plain = read && ((e.flags & kPlain) != 0 || plain_.test(e.rf));
     if (model_ != MemoryModel::weak) return plain ? porf[e.po_prev] : porf[id];
-    if (!read) return view[id].current;
+    if (!read) return (e.flags & kFree) != 0 ? view[id].acquired : view[id].current;
     const View<W>& before = view[e.po_prev];
     Set result = (e.flags & (kReadFence | kFull)) != 0 ? before.acquired : before.current;
     if ((e.flags & kAcquire) != 0 && !plain) result |= view[e.rf].message;

@@ -399,6 +399,23 @@ TEST(DporBlocking, MemoryIsInUseUntilWhoeverUsesItIsDone) {
   }
 }
 
+TEST(DporBlocking, WhoReadsThatTheUserIsDoneMayGiveTheMemoryBack) {
+  TestProgram program("freed-behind-a-relaxed-read");
+  program.task("owner", [](Shared& s) {
+    void* const block = arch::machine().alloc(16, 16);
+    plain_store(s.payload[0], reinterpret_cast<u64>(block));
+    smp_store_release(s.x, 1);
+    while (READ_ONCE(s.y) == 0) arch::machine().poll_pass(arch::Site::here());
+    arch::machine().free(block, 16);  // a store that depends on the load
+  });
+  program.task("user", [](Shared& s) {
+    if (smp_load_acquire(s.x) != 0) WRITE_ONCE(*reinterpret_cast<u32*>(plain_load(s.payload[0])), 5);
+    smp_mb();
+    WRITE_ONCE(s.y, 1);
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{});
+}
+
 TEST(DporBlocking, ChoicesAreAllTaken) {
   TestProgram program("choose");
   program.task("chooser", [](Shared& s) {
