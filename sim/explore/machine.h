@@ -199,6 +199,9 @@ class OperationalMachine : public arch::Machine, private Ending {
   /// A plain store of the current task reaches a word that has a history or a pending store.
   virtual void do_plain_store(Cell& cell, void* at, unsigned size, u64 value) noexcept = 0;
   virtual u64 do_plain_load(Cell& cell, const void* at, unsigned size) noexcept = 0;
+  /// The current task has read the newest store of the cell, or one behind it: it does not race with that one, though it may with
+  /// what its task did before.
+  [[nodiscard]] virtual bool has_seen(const Cell&) const noexcept { return false; }
   /// A plain access to memory itself is coming: nothing may be pending for it.
   virtual void do_settle(Cell&) noexcept {}
   virtual void do_drain(u32) noexcept {}
@@ -298,12 +301,16 @@ class OperationalMachine : public arch::Machine, private Ending {
   [[nodiscard]] static u8 byte_mask(const Cell& cell, const void* at, unsigned size) noexcept {
     return static_cast<u8>(((1u << size) - 1) << (static_cast<const unsigned char*>(at) - cell.at));
   }
-  void race_check(Cell& cell, u8 bytes, bool write, bool plain, arch::Site site) noexcept;
+  /// The current task's own time: moves on where it publishes what it knows.
+  [[nodiscard]] u32 clock_now() noexcept { return me().view[current_]; }
+  /// An access made at `clock`, seen with what the task knows now: an access that acquires is behind what it acquires.
+  void race_check(Cell& cell, u8 bytes, bool write, bool plain, u32 clock, arch::Site site) noexcept;
+  void remember(Cell& cell, bool write, const LastAccess& access) noexcept;
   /// A marked access: remembered only where plain ones exist.
-  void marked(Cell& cell, const void* at, unsigned size, bool write, arch::Site site) noexcept {
+  void marked(Cell& cell, const void* at, unsigned size, bool write, u32 clock, arch::Site site) noexcept {
     cell.marked = true;
     if (cell.mixed || recording_ != nullptr) [[unlikely]]
-      race_check(cell, byte_mask(cell, at, size), write, false, site);
+      race_check(cell, byte_mask(cell, at, size), write, false, clock, site);
   }
 
   // ---- telling -----------------------------------------------------------------------------------------------------------

@@ -12,21 +12,53 @@ using arch::Site;
 
 // ---- races -------------------------------------------------------------------------------------------------------------------
 
-void OperationalMachine::race_check(Cell& cell, u8 bytes, bool write, bool plain, Site site) noexcept {
+void OperationalMachine::race_check(Cell& cell, u8 bytes, bool write, bool plain, u32 clock, Site site) noexcept {
   if (!options_.races || warming_) return;
   const u32* const view = me().view;
   const auto races_with = [&](const LastAccess& last) {
     return last.task != kNobody && last.task != current_ && (plain || last.plain) && (last.bytes & bytes) != 0 &&
            view[last.task] < last.clock;
   };
-  const LastAccess* const other = races_with(cell.write) ? &cell.write : write && races_with(cell.read) ? &cell.read : nullptr;
+  const LastAccess* other = nullptr;
+  bool other_writes = false;
+  const auto look_at = [&](const LastAccess& last, bool writes) {
+    if (other != nullptr || !(write || writes) || !races_with(last)) [[likely]]
+      return;
+    if (writes && !last.plain && has_seen(cell)) return;
+    other = &last;
+    other_writes = writes;
+  };
+  look_at(cell.write, true);
+  look_at(cell.read, false);
+  for (const EarlierAccess* earlier = cell.earlier; earlier != nullptr; earlier = earlier->next)
+    look_at(earlier->access, earlier->write);
+  const LastAccess mine{current_, clock, plain, bytes, site, current_scope(me())};
   if (other != nullptr) [[unlikely]] {
     const OpKind kind = plain ? (write ? OpKind::plain_write : OpKind::plain_read) : write ? OpKind::store : OpKind::load;
     tell(kind, cell.at, 4, peek(cell.at, 4), peek(cell.at, 4), site);
-    fail("data-race",
-         race_text(cell, *other, other == &cell.write, {current_, 0, plain, bytes, site, current_scope(me())}, write));
+    fail("data-race", race_text(cell, *other, other_writes, mine, write));
   }
-  (write ? cell.write : cell.read) = {current_, view[current_], plain, bytes, site, current_scope(me())};
+  remember(cell, write, mine);
+}
+
+/// What `access` is behind and covers need not be remembered any longer: whoever races with that races with `access`.
+void OperationalMachine::remember(Cell& cell, bool write, const LastAccess& access) noexcept {
+  const auto takes_the_place_of = [&](const LastAccess& old) {
+    return (old.task == current_ || me().view[old.task] >= old.clock) && (old.bytes & ~access.bytes) == 0 &&
+           (access.plain || !old.plain);
+  };
+  LastAccess& latest = write ? cell.write : cell.read;
+  if (latest.task != kNobody && !takes_the_place_of(latest)) [[unlikely]] {
+    auto* const kept = static_cast<EarlierAccess*>(pool_.take(sizeof(EarlierAccess)));
+    *kept = {latest, write, cell.earlier};
+    cell.earlier = kept;
+  }
+  latest = access;
+  for (EarlierAccess** at = &cell.earlier; *at != nullptr;)
+    if ((*at)->write == write && takes_the_place_of((*at)->access))
+      *at = (*at)->next;
+    else
+      at = &(*at)->next;
 }
 
 std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& other, bool other_writes, const LastAccess& mine,
@@ -50,7 +82,7 @@ void OperationalMachine::plain(const void* at, u64 bytes, bool write, Site site)
     const auto* const word = reinterpret_cast<const void*>(from);
     Cell& cell = touch(word, size < 3 ? size : 4, site);
     if (shadow_.accessed_plainly(cell)) again_please();
-    race_check(cell, byte_mask(cell, word, size), write, true, site);
+    race_check(cell, byte_mask(cell, word, size), write, true, clock_now(), site);
     do_settle(cell);
     from += size;
   }

@@ -14,10 +14,11 @@ class Ops : public OperationalMachine {
     if (order == arch::Order::plain) return plain_load(at, size, site);
     point();
     Cell& cell = touch(at, size, site);
-    marked(cell, at, size, false, site);
     if (left_out(barrier)) [[unlikely]]
       order = arch::Order::relaxed;
+    const u32 clock = clock_now();
     const u64 value = self().do_load(cell, at, size, order);
+    marked(cell, at, size, false, clock, site);
     tell(OpKind::load, at, size, value, value, site, barrier);
     return value;
   }
@@ -26,7 +27,7 @@ class Ops : public OperationalMachine {
     if (order == arch::Order::plain) return plain_store(at, size, value, site);
     point();
     Cell& cell = touch(at, size, site);
-    marked(cell, at, size, true, site);
+    marked(cell, at, size, true, clock_now(), site);
     if (left_out(barrier)) [[unlikely]]
       order = arch::Order::relaxed;
     u64 before = 0;
@@ -46,14 +47,15 @@ class Ops : public OperationalMachine {
     }
     point();
     Cell& cell = touch(at, size, site);
-    marked(cell, at, size, true, site);
     if (recording_ != nullptr) [[unlikely]]
       told_site_ = site;
+    const u32 clock = clock_now();
     const u64 old = self().do_rmw(cell, at, size, op, operand, expected, order);
+    const bool stores = op != arch::Rmw::compare_exchange || old == expected;
+    marked(cell, at, size, stores, clock, site);
     if (recording_ != nullptr) [[unlikely]]
-      tell(OpKind::rmw, at, size, old,
-           op == arch::Rmw::compare_exchange && old != expected ? old : trim(apply(op, old, operand), size), site);
-    if (barriers_apart && (op != arch::Rmw::compare_exchange || old == expected)) {
+      tell(OpKind::rmw, at, size, old, stores ? trim(apply(op, old, operand), size) : old, site);
+    if (barriers_apart && stores) {
       point();
       self().do_fence(arch::Fence::full);
     }
@@ -81,7 +83,7 @@ class Ops : public OperationalMachine {
   u64 plain_load(const void* at, unsigned size, arch::Site site) noexcept {
     Cell& cell = touch(at, size, site);
     if (shadow_.accessed_plainly(cell)) again_please();
-    race_check(cell, byte_mask(cell, at, size), false, true, site);
+    race_check(cell, byte_mask(cell, at, size), false, true, clock_now(), site);
     const u64 value = self().do_plain_load(cell, at, size);
     tell(OpKind::plain_read, at, size, value, value, site);
     return value;
@@ -90,7 +92,7 @@ class Ops : public OperationalMachine {
   void plain_store(void* at, unsigned size, u64 value, arch::Site site) noexcept {
     Cell& cell = touch(at, size, site);
     if (shadow_.accessed_plainly(cell)) again_please();
-    race_check(cell, byte_mask(cell, at, size), true, true, site);
+    race_check(cell, byte_mask(cell, at, size), true, true, clock_now(), site);
     const u64 before = recording_ != nullptr ? peek(at, size) : 0;
     me().pass_effect = true;
     self().do_plain_store(cell, at, size, value);

@@ -10,7 +10,7 @@ Cell* Shadow::make(u64 granule, unsigned size) noexcept {
   Cell& cell = cells_[id];
   if (size == 8 && (granule % 2 != 0 || granule + 1 >= index_.size())) size = 4;  // unaligned: not a word
   cell = Cell{
-      base_ + granule * 4, static_cast<u8>(size == 8 ? 8 : 4), 0, 0, 0, {}, {}, nullptr, nullptr, 0, plain_[granule] != 0, false};
+      base_ + granule * 4, static_cast<u8>(size == 8 ? 8 : 4), 0, 0, 0, {}, {}, nullptr, nullptr, nullptr, 0, plain_[granule] != 0, false};
   index_[granule] = id;
   if (cell.size == 8) {
     // The upper half may have been touched alone: from now on it belongs to the whole.
@@ -18,6 +18,7 @@ Cell* Shadow::make(u64 granule, unsigned size) noexcept {
     if (upper != 0 && upper != kFreed) {
       cell.read = cells_[upper].read;
       cell.write = cells_[upper].write;
+      cell.earlier = cells_[upper].earlier;
     }
     index_[granule + 1] = id;
   }
@@ -41,6 +42,7 @@ void Shadow::mark(void* at, u64 bytes, u32 value) noexcept {
       Cell& cell = cells_[id];
       cell.read = {};
       cell.write = {};
+      cell.earlier = nullptr;
       cell.sync = nullptr;
       cell.newest = nullptr;
       cell.version += 1;

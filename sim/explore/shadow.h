@@ -27,7 +27,7 @@ struct alignas(16) SyncView {
   [[nodiscard]] u32& of(u32 lane) noexcept { return at()[lane]; }
 };
 
-/// The latest access of one sort to a word, for the race detector.
+/// An access to a word, for the race detector.
 struct LastAccess {
   u32 task = kNobody;
   u32 clock = 0;
@@ -37,14 +37,22 @@ struct LastAccess {
   const char* scope = nullptr;
 };
 
+/// An access that a later one of its sort neither is behind nor covers: a race with either is a race.
+struct EarlierAccess {
+  LastAccess access;
+  bool write = false;
+  EarlierAccess* next = nullptr;
+};
+
 struct Cell {
   unsigned char* at;
   u8 size;           ///< 4 or 8
   u32 version;       ///< changes so far; weak: timestamp of the newest store
   u64 watchers;      ///< tasks suspended until it changes
   u64 lock_waiters;  ///< tasks whose next step takes this lock
-  LastAccess read;
-  LastAccess write;
+  LastAccess read;   ///< the latest
+  LastAccess write;  ///< the latest
+  EarlierAccess* earlier;
   SyncView* sync;   ///< sc, tso: what its last writer knew, null if there was none
   Message* newest;  ///< weak: its stores, null until the first operation on it
   u32 lane;         ///< weak: its lane in views, 0 until it has one

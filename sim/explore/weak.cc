@@ -213,6 +213,10 @@ class WeakMachine final : public Ops<WeakMachine> {
     return peek(at, size);
   }
 
+  [[nodiscard]] bool has_seen(const Cell& cell) const noexcept override {
+    return cell.newest != nullptr && records_[current_].view[cell.lane] >= cell.newest->ts;
+  }
+
   void do_advance(TaskRecord& task) noexcept override {
     u32 options = 0;
     for (u32 i = 0; i < task.watches; i++) {

@@ -6,9 +6,8 @@
 #include <set>
 
 #include "kernel_model/arch/lock.h"
-#include "sim/explore/dfs.h"
-#include "sim/explore/dpor/dpor.h"
 #include "sim/explore/tasks.h"
+#include "tests/sim/explore/dpor/both_ways.h"
 
 namespace uringsim::sim::dpor {
 namespace {
@@ -38,60 +37,7 @@ u64 registers(const Shared& s) {
   return result * 256 + s.x * 16 + s.y;
 }
 
-struct Outcome {
-  std::set<u64> states;
-  std::set<std::string> checks;
-  bool operator==(const Outcome&) const = default;
-};
-std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
-  for (u64 state : outcome.states) out << std::hex << state << std::dec << " ";
-  for (const std::string& check : outcome.checks) out << check << " ";
-  return out;
-}
-
-Outcome by_interleavings(Program& program, Memory memory) {
-  Outcome outcome;
-  MachineOptions options;
-  options.memory = memory;
-  auto machine = make_machine(options);
-  machine->set_up(program);
-  DfsStrategy strategy;
-  u64 runs = 0;
-  for (; runs < 200'000 && strategy.begin(); runs++) {
-    const Run run = machine->run(strategy);
-    strategy.over(run.points);
-    if (run.end == End::complete) outcome.states.insert(program.digest());
-    if (run.end == End::violation) outcome.checks.insert(machine->violation().check);
-  }
-  EXPECT_TRUE(strategy.exhausted()) << program.name() << " after " << runs;
-  return outcome;
-}
-
-struct Searched {
-  Outcome outcome;
-  u64 complete = 0, blocked = 0;
-};
-
-Searched by_graphs(Program& program, MemoryModel memory) {
-  Options options;
-  options.memory = memory;
-  options.digests = true;
-  const Result all = explore(program, options);
-  EXPECT_EQ(all.error, "") << program.name();
-  Searched searched;
-  options.stop_at_violation = false;
-  const Result result = explore(program, options);
-  EXPECT_TRUE(result.exhausted) << program.name();
-  searched.complete = result.complete;
-  searched.blocked = result.blocked;
-  searched.outcome.states = {result.digests.begin(), result.digests.end()};
-  if (result.found) searched.outcome.checks.insert(result.violation.check);
-  return searched;
-}
-
 Searched expect_same(TestProgram& program) {
-  constexpr Memory kOperational[] = {Memory::sc, Memory::tso, Memory::weak};
-  constexpr MemoryModel kAxiomatic[] = {MemoryModel::sc, MemoryModel::tso, MemoryModel::weak};
   program.digest(registers);
   Searched sc;
   for (int model = 0; model < 3; model++) {
