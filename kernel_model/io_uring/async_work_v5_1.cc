@@ -42,12 +42,13 @@ void io_sq_wq_submit_work_v5_1(work_struct* work) noexcept {
     if (ret == 0) {
       s->has_user = cur_mm != nullptr;
       s->needs_lock = true;
+      s->has_lock = false;
       // The block layer may be out of requests to poll for; there is nothing to sleep on.
       while ((ret = __io_submit_sqe(ctx, req, s, false)) == -EAGAIN) cond_resched();
     }
     io_put_req(req);
     if (ret != 0) {
-      io_cqring_add_event(ctx, data_race(sqe->user_data), ret, req->id);
+      io_worker_add_event(ctx, data_race(sqe->user_data), ret, req->id);
       io_put_req(req);
     }
     kfree(const_cast<io_uring_sqe*>(sqe));

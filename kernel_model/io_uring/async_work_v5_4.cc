@@ -106,6 +106,7 @@ int io_wq_submit_one(io_ring_ctx* ctx, io_kiocb* req, worker_identity* who) noex
     } else {
       s->has_user = who->mm != nullptr;
       s->needs_lock = true;
+      s->has_lock = false;
       // The block layer may be out of requests to poll for; there is nothing to sleep on.
       while ((ret = __io_submit_sqe(ctx, req, s, false)) == -EAGAIN) cond_resched();
     }
@@ -133,7 +134,7 @@ void io_sq_wq_submit_work_v5_4(work_struct* work) noexcept {
     io_task_list_leave(ctx, req);
     io_put_req(req);
     if (ret != 0) {
-      io_cqring_add_event(ctx, data_race(sqe->user_data), ret, req->id);
+      io_worker_add_event(ctx, data_race(sqe->user_data), ret, req->id);
       io_put_req(req);
     }
     kfree(const_cast<io_uring_sqe*>(sqe));

@@ -44,6 +44,12 @@ namespace uringsim::kernel {
     "5.4 to 5.10", "f010505b78a4")                                                                                               \
   X(timeout_seq_u32_wrap, "timeout-seq-u32-wrap",                                                                                \
     "a timeout that waits for so many completions that its number wraps is put in front of the others", "5.4-rc", "5da0fb1ab34c") \
+  X(timeout_reads_sq_head_async, "timeout-reads-sq-head-async",                                                                  \
+    "a timeout that a worker arms, because a drain deferred it, counts from what was submitted until then", "5.4 to 5.6",        \
+    "5.7-rc2")                                                                                                                   \
+  X(timeout_armed_after_unlock, "timeout-armed-after-unlock",                                                                    \
+    "a timeout is put on its list before its timer is started: a completion that satisfies it in between frees it, used as it is", "5.4", \
+    "5.5-rc1; half of it in 5.4.y of June 2023, \"don't drop completion lock before timer is fully initialized\"")              \
   X(drain_link_order_broken, "drain-link-order-broken",                                                                          \
     "while a drain waits the members of a chain are deferred one by one, and all run when it ends", "5.3-rc", "5.3")             \
   X(drain_sequence_of_batch, "drain-sequence-of-batch",                                                                          \
@@ -78,6 +84,12 @@ namespace uringsim::kernel {
     "the SQ thread forgets requests that a worker has not put on the poll list yet, and sleeps", "5.1 to 5.5", "bdcd3eab2a9a")   \
   X(iopoll_sqpoll_pending_cqe_loop, "iopoll-sqpoll-pending-cqe-loop",                                                            \
     "the SQ thread does not poll as long as the CQ holds entries that nobody has read", "5.3 to 5.5", "5.6-rc3")                 \
+  X(iopoll_sqpoll_refusal_unlocked, "iopoll-sqpoll-refusal-unlocked",                                                            \
+    "the SQ thread posts the CQE of a refused SQE without uring_lock, the only lock that a poller holds while it posts others",  \
+    "5.1 to 5.5-rc1", "8a4955ff1cca")                                                                                            \
+  X(iopoll_worker_refusal_unlocked, "iopoll-worker-refusal-unlocked",                                                            \
+    "a worker posts the CQE of a failed request without uring_lock, the only lock that a poller holds while it posts others",    \
+    "5.1 to 5.10", "dad1b1242fd5 (5.11-rc1)")                                                                                    \
   X(sqpoll_spins_after_owner_exit, "sqpoll-spins-after-owner-exit",                                                              \
     "the SQ thread holds the creator's memory while it spins, and with it the ring of a process that has ended", "5.1 to 5.5",   \
     "7143b5ac5750")                                                                                                              \

@@ -120,6 +120,13 @@ void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) 
   io_cqring_ev_posted(ctx);
 }
 
+void io_worker_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept {
+  const bool locks = (ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0 && !ctx->has(Bug::iopoll_worker_refusal_unlocked);
+  if (locks) mutex_lock(&ctx->uring_lock);
+  io_cqring_add_event(ctx, user_data, res, request);
+  if (locks) mutex_unlock(&ctx->uring_lock);
+}
+
 u32 io_cqring_events(const io_ring_ctx* ctx) noexcept {
   // Divergence: Linux has a read barrier here. All who look come from something that is at least as strong: the mutex of a
   // poller, the full barrier at the end of prepare_to_wait(), or their own system call.

@@ -24,6 +24,9 @@ void io_cqring_ev_posted(io_ring_ctx* ctx) noexcept;
 
 /// Fill, commit, wake: one completion from start to end.
 void io_cqring_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept;
+/// As io_cqring_add_event(), for a request that a worker could not issue. On a ring that is polled 5.11 and later hold
+/// uring_lock: who polls posts CQEs under that one alone.
+void io_worker_add_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request) noexcept;
 
 /// CQEs that the application has not taken, as the shared words say. No ordering of its own.
 inline u32 io_cqring_ready(const io_ring_ctx* ctx) noexcept {

@@ -139,7 +139,8 @@ struct sqe_submit {
   u16 index = 0;
   u8 opcode = 0;  ///< 5.4: as first read
   bool has_user = false;
-  bool needs_lock = false;
+  bool needs_lock = false;  ///< 5.4 calls it in_async
+  bool has_lock = false;    ///< uring_lock is held all the same: the SQ thread of 5.5 and later
   bool needs_fixed_file = false;
   u32 sequence = 0;  ///< 5.4
   u32 ahead = 0;     ///< 5.2 and 5.3: how many SQEs of its batch were taken from the ring behind it

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel_model/io_uring/ctx.h"
+#include "kernel_model/io_uring/submit.h"
 
 namespace uringsim::kernel {
 
@@ -15,6 +16,16 @@ inline void io_ring_set_wakeup_flag(io_ring_ctx* ctx) noexcept {
 inline void io_ring_clear_wakeup_flag(io_ring_ctx* ctx) noexcept {
   WRITE_ONCE(*ctx->rings.sq_flags, data_race(*ctx->rings.sq_flags) & ~u32{uapi::IORING_SQ_NEED_WAKEUP});
   ctx->kernel_->trace(EventKind::sq_thread_need_wakeup, ctx->id, 0);
+}
+
+/// A submission by the SQ thread posts CQEs for what it refuses. Those who poll an IOPOLL ring post theirs under uring_lock and
+/// nothing else, so from 5.5 on the thread holds it, too.
+/// Divergence: 5.5 locks every ring; on one that is not polled nobody can tell.
+inline void io_sq_thread_lock(io_ring_ctx* ctx) noexcept {
+  if (io_sq_thread_locks(ctx)) mutex_lock(&ctx->uring_lock);
+}
+inline void io_sq_thread_unlock(io_ring_ctx* ctx) noexcept {
+  if (io_sq_thread_locks(ctx)) mutex_unlock(&ctx->uring_lock);
 }
 
 /// The SQ thread comes by the machine, holding nothing. An application that lets the tail run ahead keeps the thread at work for

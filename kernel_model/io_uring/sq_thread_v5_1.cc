@@ -91,7 +91,9 @@ int io_sq_thread_v5_1(void* data) noexcept {
     const u32 nr = io_sq_thread_take(ctx, sqes, &all_fixed);
     const bool mm_fault = !all_fixed && !mm.take();
     ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, nr);
+    io_sq_thread_lock(ctx);
     inflight += static_cast<u32>(io_submit_sqes_v5_1(ctx, sqes, nr, mm.held(), mm_fault));
+    io_sq_thread_unlock(ctx);
     io_commit_sqring(ctx);
     io_sq_thread_come_by();
   }

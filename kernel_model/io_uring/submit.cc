@@ -105,10 +105,11 @@ int __io_submit_sqe(io_ring_ctx* ctx, io_kiocb* req, const sqe_submit* s, bool f
   if (!polled) return 0;  // the request may be gone
 
   if (data_race(req->result) == -EAGAIN) return -EAGAIN;  // the device may be completing it
-  // A worker does not hold uring_lock; submitters do.
-  if (s->needs_lock) mutex_lock(&ctx->uring_lock);
+  // A worker does not hold uring_lock, nor does an SQ thread before 5.5; submitters do.
+  const bool locks = s->needs_lock && !s->has_lock;
+  if (locks) mutex_lock(&ctx->uring_lock);
   io_iopoll_req_issued(req);
-  if (s->needs_lock) mutex_unlock(&ctx->uring_lock);
+  if (locks) mutex_unlock(&ctx->uring_lock);
   return 0;
 }
 

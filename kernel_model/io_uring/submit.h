@@ -30,6 +30,11 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
 /// The same over SQEs that were taken already. Models io_submit_sqes() (5.1).
 int io_submit_sqes_v5_1(io_ring_ctx* ctx, sqe_submit* sqes, u32 nr, bool has_user, bool mm_fault) noexcept;
 
+/// Whether the SQ thread holds uring_lock while it submits: from 5.5 on, see io_sq_thread_lock().
+inline bool io_sq_thread_locks(const io_ring_ctx* ctx) noexcept {
+  return (ctx->flags & uapi::IORING_SETUP_IOPOLL) != 0 && !ctx->has(Bug::iopoll_sqpoll_refusal_unlocked);
+}
+
 /// Punted requests. Model io_sq_wq_submit_work() of their release.
 void io_sq_wq_submit_work_v5_4(work_struct* work) noexcept;
 void io_sq_wq_submit_work_v5_1(work_struct* work) noexcept;

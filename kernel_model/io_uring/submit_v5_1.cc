@@ -85,6 +85,7 @@ int io_submit_sqes_v5_1(io_ring_ctx* ctx, sqe_submit* sqes, u32 nr, bool has_use
     if (!mm_fault) {
       sqes[i].has_user = has_user;
       sqes[i].needs_lock = true;
+      sqes[i].has_lock = io_sq_thread_locks(ctx);
       sqes[i].needs_fixed_file = true;
       ret = io_submit_sqe(ctx, &sqes[i], statep);
     }

@@ -249,6 +249,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
     if (ctx->has(Bug::drain_sequence_of_batch)) s.ahead = nr - 1 - i;
     s.has_user = has_user;
     s.needs_lock = true;
+    s.has_lock = io_sq_thread_locks(ctx);
     s.needs_fixed_file = true;
     io_submit_sqe(ctx, &s, statep, &chain.link);
     submitted++;

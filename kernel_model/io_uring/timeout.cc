@@ -26,7 +26,10 @@ void io_kill_timeout(io_kiocb* req) noexcept {
   atomic_inc(&req->ctx->cq_timeouts);
   list_del(&req->list);
   io_cqring_fill_event(req->ctx, req->user_data, 0, req->id);
-  __io_free_req(req);
+  if (req->ctx->has(Bug::timeout_armed_after_unlock))
+    __io_free_req(req);
+  else
+    io_put_req(req);  // who armed it may not have come back from there
 }
 
 void io_kill_timeouts(io_ring_ctx* ctx) noexcept {
@@ -77,8 +80,8 @@ hrtimer_restart io_timeout_fn(hrtimer* timer) noexcept {
 }
 
 // Where a timeout with a count belongs: the first in the list is the one that is needed first. completion_lock held.
-// Returns the entry to insert behind; *span counts those that now come later.
-list_head* io_timeout_position(io_ring_ctx* ctx, u32 count, u32* span) noexcept {
+// sq_head is what it counts from. Returns the entry to insert behind; *span counts those that now come later.
+list_head* io_timeout_position(io_ring_ctx* ctx, u32 sq_head, u32 count, u32* span) noexcept {
   list_head* entry = ctx->timeout_list.prev;
   for (; entry != &ctx->timeout_list; entry = entry->prev) {
     io_kiocb* const nxt = list_entry(entry, io_kiocb, list);
@@ -87,13 +90,13 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 count, u32* span) noexcept 
     // Sums may pass 32 bits, hence the wider type; the head may wrap once while a timeout waits.
     if (ctx->has(Bug::timeout_seq_u32_wrap)) {
       const u32 tail = data_race(ctx->cached_cq_tail) - data_race(ctx->cached_sq_dropped);
-      if (data_race(ctx->cached_sq_head) + count - 1 - tail >= nxt->sequence - tail) break;
+      if (sq_head + count - 1 - tail >= nxt->sequence - tail) break;
       continue;
     }
-    s64 tmp = s64{data_race(ctx->cached_sq_head)} + count - 1;
+    s64 tmp = s64{sq_head} + count - 1;
     const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
     const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;
-    if (data_race(ctx->cached_sq_head) < nxt_sq_head) tmp += UINT_MAX;
+    if (sq_head < nxt_sq_head) tmp += UINT_MAX;
     if (tmp > tmp_nxt) break;
 
     if (ctx->has(Bug::timeout_insert_same_sequence)) continue;
@@ -126,19 +129,23 @@ int io_timeout(io_kiocb* req, const io_uring_sqe* sqe) noexcept {
     spin_lock_irq(&ctx->completion_lock);
     list_add(&req->list, ctx->timeout_list.prev);
   } else {
-    req->sequence = data_race(ctx->cached_sq_head) + count - 1;
+    // A worker that issues it, because it was deferred, may come here when more has been submitted.
+    const u32 sq_head = ctx->has(Bug::timeout_reads_sq_head_async) ? data_race(ctx->cached_sq_head) : req->submit.sequence + 1;
+    req->sequence = sq_head + count - 1;
     req->submit.sequence = count;  // kept for io_timeout_position()
     spin_lock_irq(&ctx->completion_lock);
     u32 span = 0;
-    list_head* const entry = io_timeout_position(ctx, count, &span);
+    list_head* const entry = io_timeout_position(ctx, sq_head, count, &span);
     req->sequence -= span;
     list_add(&req->list, entry);
   }
-  spin_unlock_irq(&ctx->completion_lock);
-
+  // On the list it is anybody's who completes something: who satisfies it now frees it, and there is no timer to cancel yet.
+  const bool unlocked = ctx->has(Bug::timeout_armed_after_unlock);
+  if (unlocked) spin_unlock_irq(&ctx->completion_lock);
   hrtimer_init(&req->timeout.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
   req->timeout.timer.function = io_timeout_fn;
   hrtimer_start(&req->timeout.timer, timespec64_to_ktime(ts), HRTIMER_MODE_REL);
+  if (!unlocked) spin_unlock_irq(&ctx->completion_lock);
   return 0;
 }
 

@@ -34,6 +34,8 @@ constinit const io_uring_profile v5_1 = {
                        .with(Bug::sq_park_before_prepare_wait)
                        .with(Bug::iopoll_spins_with_cqe_ready)
                        .with(Bug::iopoll_exit_not_reaped)
+                       .with(Bug::iopoll_sqpoll_refusal_unlocked)
+                       .with(Bug::iopoll_worker_refusal_unlocked)
                        .with(Bug::sqpoll_spins_after_owner_exit)
                        .with(Bug::ring_poll_read_barrier)
                        .with(Bug::async_list_missing_mb)

@@ -31,8 +31,12 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .native_bugs = BugSet{}
                          .with(Bug::iopoll_exit_not_reaped)
                          .with(Bug::iopoll_sqpoll_inflight_zeroed)
+                         .with(Bug::iopoll_sqpoll_refusal_unlocked)
+                         .with(Bug::iopoll_worker_refusal_unlocked)
                          .with(Bug::timeout_fn_walks_removed_entry)
+                         .with(Bug::timeout_armed_after_unlock)
                          .with(Bug::timeout_seq_skipped_by_batch)
+                         .with(Bug::timeout_reads_sq_head_async)
                          .with(Bug::cancel_async_work_missing_mb)
                          .with(Bug::cancel_async_work_of_others)
                          .with(Bug::eventfd_poll_recursion)
@@ -66,8 +70,9 @@ constinit const io_uring_profile v5_10 = [] {
   profile.reference = "5.10.89";
   profile.only = "io_sq_thread";
   profile.sq_thread = io_sq_thread_v5_10;
-  profile.native_bugs =
-      profile.native_bugs.with(Bug::sqpoll_flag_set_after_last_check).with(Bug::sqpoll_need_wakeup_barrier_dropped_58);
+  profile.native_bugs = profile.native_bugs.with(Bug::sqpoll_flag_set_after_last_check)
+                            .with(Bug::sqpoll_need_wakeup_barrier_dropped_58)
+                            .without(Bug::iopoll_sqpoll_refusal_unlocked);
   return profile;
 }();
 
