@@ -2,6 +2,8 @@
 // The operational machine: logical time, timers, and the contexts that interrupts run in.
 #include "sim/explore/machine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -104,6 +106,9 @@ void OperationalMachine::unlink(arch::Timer& timer) noexcept {
 void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
   if (!outside()) {
     point();
+    if (any_freed_ && shadow_.freed(&timer)) [[unlikely]]
+      fail("use-after-free", fmt::format("{} starts a timer in {}(), in memory that was freed", task_name(current_),
+                                         current_scope(me()) != nullptr ? current_scope(me()) : "its program"));
     me().pass_effect = true;
     publish_into(timer_sync_);
   }

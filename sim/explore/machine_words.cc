@@ -21,6 +21,13 @@ void* OperationalMachine::alloc(u64 bytes, u64 align) noexcept {
 void OperationalMachine::free(void* memory, u64 bytes) noexcept {
   if (memory == nullptr) return;
   if (!outside()) {
+    // A timer in it that is going to fire would fire in what is somebody else's by then.
+    const auto* const begin = static_cast<const char*>(memory);
+    for (const arch::Timer* timer = world_.timers; timer != nullptr; timer = static_cast<const arch::Timer*>(timer->engine[0]))
+      if (const auto* const at = reinterpret_cast<const char*>(timer); at >= begin && at < begin + bytes)
+        fail("use-after-free",
+             fmt::format("{} gives back memory in {}() with a timer in it that has been started", task_name(current_),
+                         current_scope(me()) != nullptr ? current_scope(me()) : "its program"));
     if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // nothing of its own may reach it later
     shadow_.freed(memory, bytes);
     if (locks_ != nullptr) locks_->on_free(memory, bytes);

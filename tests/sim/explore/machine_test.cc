@@ -224,6 +224,23 @@ TEST_P(MachineTest, AnInterruptRunsBesideTheTaskThatRaisedIt) {
   EXPECT_EQ(run_all(program, under(GetParam())).digests, (std::set<u64>{0, 1}));
 }
 
+TEST_P(MachineTest, ATimerInFreedMemoryIsReportedWhicheverCameFirst) {
+  struct Node {
+    arch::Timer* timer;
+  };
+  for (const bool started_first : {false, true}) {
+    Tasks<Node> program("freed-timer");
+    program.task("owner", [started_first](Node& s) {
+      s.timer = new (machine().alloc(sizeof(arch::Timer), 16)) arch::Timer;
+      s.timer->function = [](arch::Timer*) {};
+      if (started_first) machine().timer_start(*s.timer, machine().now() + 1'000);
+      machine().free(s.timer, sizeof(arch::Timer));
+      if (!started_first) machine().timer_start(*s.timer, machine().now() + 1'000);
+    });
+    EXPECT_TRUE(run_all(program, under(GetParam())).violations.contains("use-after-free")) << started_first;
+  }
+}
+
 TEST_P(MachineTest, UseOfFreedMemoryIsReported) {
   struct Node {
     u32* block;
