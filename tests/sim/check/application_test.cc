@@ -74,6 +74,29 @@ TEST(ApplicationChecks, ACqHeadThatPassesTheTail) {
   EXPECT_EQ(found("ring-words", with("1")), "");
 }
 
+// The rule about the SQ thread: it does not sleep at the end while the SQ holds an entry that was published.
+TEST(KernelChecks, AnSqThreadThatSleepsOverAPublishedEntryLosesAWakeup) {
+  const auto with = [](const std::string& wakes) {
+    return R"("rings": {"r": {"entries": 4, "flags": ["SQPOLL"], "sq_thread_idle": "4ms"}}, "allow": ["tasks-end", "no-hang"],
+    "tasks": {"a": {"steps": [{"sleep": "50ms"}, {"sqe": {"ring": "r", "slot": 0, "opcode": "NOP", "user_data": 1}},
+    {"advance": {"ring": "r", "word": "sq_tail"}}, )" +
+           wakes + R"({"reap": {"ring": "r", "cqes": 1, "until": true}}]}})";
+  };
+  EXPECT_NE(found("no-lost-wakeup", with(""))
+                .find("the SQ thread does not sleep while the SQ holds entries: that of ring 1 "
+                      "sleeps, 1 entry lies in the SQ"),
+            std::string::npos);
+  EXPECT_EQ(found("no-lost-wakeup", with(R"({"enter": {"ring": "r", "flags": ["SQ_WAKEUP"]}}, )")), "");
+}
+
+// Who has come back from enter() and sleeps elsewhere waits for no CQE, and CQEs of one ring are nobody's who waits on another.
+TEST(KernelChecks, ASleeperWhoWaitsForSomethingElseHasLostNoWakeup) {
+  const std::string world = R"("rings": {"r": {}, "s": {}}, "files": {"p": {"type": "pipe"}}, "allow": ["tasks-end", "no-hang"],
+    "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "NOP"}}, {"enter": {"ring": "r", "min_complete": 1, "flags": ["GETEVENTS"]}}, )";
+  EXPECT_EQ(found("no-lost-wakeup", world + R"({"read": {"file": "p.r", "size": 1}}]}})"), "");
+  EXPECT_EQ(found("no-lost-wakeup", world + R"({"enter": {"ring": "s", "min_complete": 1, "flags": ["GETEVENTS"]}}]}})"), "");
+}
+
 TEST(KernelChecks, WrongDataIsAViolationOfItsOwn) {
   const auto with = [](const std::string& seed) {
     return R"("devices": {"d": {"type": "ram"}}, "files": {"f": {"device": "d", "size": "64KiB", "open": ["O_DIRECT"]}}, "rings": {"r": {}},

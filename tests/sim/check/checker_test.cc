@@ -55,6 +55,12 @@ TEST(Overflow, FindsADropThatIsNotCounted) {
   EXPECT_NE(stream.found().find("dropped 2 and counts 1"), std::string::npos);
 }
 
+TEST(Overflow, FindsACountOfWhatWasNotDropped) {
+  Stream stream(check_overflow());
+  stream(EventKind::cqe_overflow, {1, 6, 0, 2});
+  EXPECT_NE(stream.found().find("dropped 1 and counts 2"), std::string::npos);
+}
+
 TEST(RingWords, FindsATailThatMovesBack) {
   Stream stream(check_ring_words());
   stream(EventKind::cqe_posted, {1, 0, 5, 0, 0})(EventKind::cq_tail, {1, 1});

@@ -142,35 +142,6 @@ TEST(TimedPoll, PollersThatShareAProcessorAreStillTimeSliced) {
       {.cpus = 2, .slice = 100'000});
 }
 
-/// Kernel threads that spin on both processors for a number of ticks, without a look at who waits behind them: 5.1's SQ threads.
-void build_unyielding_world(u64 ticks, TimedWorld& world, Outcome& outcome) {
-  for (const int cpu : {0, 1}) {
-    world.add(cpu == 0 ? "sq0" : "sq1",
-              [&outcome, ticks] {
-                const u64 timeout = machine().ticks(kTick) + ticks;
-                while (machine().ticks(kTick) <= timeout) machine().poll_pass(arch::Site::here());
-                outcome.add("idle", TimedWorld::now());
-              },
-              {.cpu = cpu, .kernel_thread = true});
-    world.add(cpu == 0 ? "app0" : "app1",
-              [&outcome] {
-                TimedWorld::sleep_until(100'000);
-                outcome.add("app", TimedWorld::now());
-              },
-              {.cpu = cpu});
-  }
-}
-
-TEST(TimedPoll, WhoWaitsBehindAPollerThatNeverAsksDoesNotDisturbIt) {
-  expect_equal([](TimedWorld& world, Outcome& outcome) { build_unyielding_world(2, world, outcome); },
-               {.cpus = 2, .slice = 1'000'000});
-  Outcome outcome;
-  TimedWorld world({.cpus = 2});
-  build_unyielding_world(500, world, outcome);
-  EXPECT_EQ(world.go().end, RunEnd::finished);
-  EXPECT_LE(world.machine.effort().passes_executed, 500 * 2 * 30);
-}
-
 TEST(TimedPoll, TimersAndInterruptsHitAPollerAtTheSameOperation) {
   struct Ticker {
     arch::Timer timer;
