@@ -178,8 +178,17 @@ class ScenarioRun {
     ModelEnvironment env(run, nullptr);
     ModelEnvironment::wait(*run.completions.over);
     env.sleep(quiet_time);
+    // A ring ends with a grace period of RCU, and an SQ thread of 5.1 holds that up until its idle time is over.
+    for (u64 wait = quiet_time, round = 0; round < most_rounds && sq_thread_lives(); round++, wait *= 2) env.sleep(wait);
     for (const Expectation& expectation : scenario_.expect)
       if (const auto* const content = std::get_if<ContentExpectation>(&expectation.what)) read_content(run, content->file.name);
+  }
+
+  static bool sq_thread_lives() {
+    list_for_each_entry(task, &kernel::kernel().tasks, kernel::task_struct, tasks) {
+      if ((task->flags & kernel::PF_KTHREAD) != 0 && std::string_view(task->name) == "io_uring-sq") return true;
+    }
+    return false;
   }
 
   /// Reads a regular file to its end, as a process of root.
@@ -292,6 +301,7 @@ class ScenarioRun {
   }
 
   static constexpr u64 quiet_time = 100'000'000;  ///< ns
+  static constexpr u64 most_rounds = 12;          ///< of waiting, each twice as long as the last: some minutes together
 
   const Scenario& scenario_;
   const RunOptions& options_;

@@ -114,6 +114,21 @@ TEST(HistorySearch, AReaderThatEmptiesAPipeSeesThatItIsEmpty) {
   }
 }
 
+TEST(HistorySearch, TheSqThreadFindsNoReferenceForWhatItTakesDuringARegistration) {
+  const Scenario scenario = load_scenario(URINGSIM_SOURCE_DIR "/scenarios/history/register-against-sq-thread.json");
+  for (const char* const kernel : {"v5.1", "v5.4"}) {
+    ScenarioProgram program(scenario, kernel);
+    ExploreOptions options;
+    options.strategy = Search::random;
+    options.executions = 2'000;
+    options.minimise = false;
+    const ExploreResult result = explore(program, options);
+    ASSERT_TRUE(result.found) << kernel;
+    EXPECT_NE(result.violation.text.find("the SQ thread found no reference for the NOP"), std::string::npos)
+        << kernel << ": " << result.violation.text;
+  }
+}
+
 TEST(HistorySearch, BothReleasesCheckFlagsAndThenReadThemAgain) {
   for (const char* const kernel : {"v5.1", "v5.4"}) {
     const ExploreResult result = search("sqe-flags-changed-between-reads", kernel);

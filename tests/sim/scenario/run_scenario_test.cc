@@ -260,5 +260,17 @@ TEST(RunScenario, CostsChangeTheClock) {
   EXPECT_GT(slow, usual + 100 * 9'000);
 }
 
+// The release waits for RCU, and RCU for an SQ thread that spins its idle time without giving way.
+TEST(RunScenario, ARingOf51OutlivesItsTasksByTheIdleTimeAndIsNoLeak) {
+  RunOptions options;
+  options.kernel = "v5.1";
+  const RunReport report = run_scenario(
+      load_scenario_text(R"({"name": "t", "rings": {"r": {"entries": 8, "flags": ["SQPOLL"], "sq_thread_idle": "3s"}},
+        "tasks": {"app": {"steps": [{"submit": {"ring": "r", "op": "NOP"}}, {"reap": {"ring": "r", "cqes": 1, "until": true}}]}}})",
+                         "t.json"),
+      options);
+  for (const ExpectationReport& one : report.expectations) EXPECT_TRUE(one.holds) << one.what << " -> " << one.got;
+}
+
 }  // namespace
 }  // namespace uringsim::sim
