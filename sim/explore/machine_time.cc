@@ -87,10 +87,10 @@ void OperationalMachine::set_time(u64 now, u32 acting, u32 how) noexcept {
 u64 OperationalMachine::now() noexcept {
   if (outside()) return world_.now;
   me().pass_time = true;
-  if (time_moves_)
-    point();
-  else if (strategy_ != nullptr && strategy_->time_passes(current_))
+  if (!time_moves_ && strategy_ != nullptr && strategy_->time_passes(current_))
     set_time(world_.now + options_.tick_ns, current_, kUnasked);
+  else
+    point();  // even if time cannot move yet: others may begin to wait for it before the look
   if (recording_ != nullptr) write_down(OpKind::now, 0, 8, world_.now, world_.now, {}, nullptr);
   return world_.now;
 }

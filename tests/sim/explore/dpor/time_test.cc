@@ -110,6 +110,28 @@ TEST(DporTime, TimersFireInDueOrderWhateverTheOrderOfStarting) {
   EXPECT_EQ(orders(program), (std::set<u64>{012300, 021300, 023100}));
 }
 
+TEST(DporTime, ALookAtTheClockMayComeBehindATimerThatSomebodyElseStartsFirst) {
+  Tasks<Timed> program("late-look");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    WRITE_ONCE(s.x, 1);
+    s.r[0] = arch::machine().now() >= 1'000'000'000'010;
+  });
+  program.task("starter", [](Timed& s) {
+    if (READ_ONCE(s.x) == 1) start(s, 1, 10);
+  });
+  program.digest(digest_of);
+  auto machine = make_machine(MachineOptions{});
+  machine->set_up(program);
+  DfsStrategy strategy;
+  std::set<u64> found;
+  while (strategy.begin()) {
+    strategy.over(machine->run(strategy).points);
+    found.insert(program.digest());
+  }
+  EXPECT_EQ(found, (std::set<u64>{0, 0100, 0110}));
+}
+
 TEST(DporTime, EqualTimersFireInTheOrderOfStarting) {
   Tasks<Timed> program("equal");
   program.initially(prepare);
