@@ -231,7 +231,7 @@ int sys_fallocate(unsigned fd, int mode, s64 offset, s64 length) noexcept {
   if (S_ISFIFO(inode->i_mode)) return -ESPIPE;
   if (S_ISDIR(inode->i_mode)) return -EISDIR;
   if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode)) return -ENODEV;
-  if (offset + length < 0 || offset + length > inode->i_sb->s_maxbytes) return -EFBIG;
+  if (length > inode->i_sb->s_maxbytes - offset) return -EFBIG;  // Linux adds, and looks at the sign: it may wrap there
   if (!S_ISREG(inode->i_mode) || inode->i_mapping == nullptr) return -EOPNOTSUPP;
   if ((mode & FALLOC_FL_KEEP_SIZE) != 0 || offset + length <= i_size_read(inode)) return 0;
   return do_truncate(inode, offset + length);

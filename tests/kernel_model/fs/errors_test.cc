@@ -15,6 +15,10 @@ two_fds socket_pair(int type) {
   return {peek_as<int>(at), peek_as<int>(at + 4)};
 }
 
+struct iovec_values {
+  u64 base, length;
+};
+
 /// What `sleep` returns when SIGUSR1, whose handler does not ask for a restart, comes two milliseconds later.
 void expect_interrupted(const char* what, const std::function<s64()>& sleep) {
   EXPECT_EQ(do_sigaction(SIGUSR1, {.kind = k_sigaction::Kind::handler}), 0);
@@ -144,6 +148,105 @@ TEST(ControlMessages, OfAnUnknownKindAreRefused) {
     EXPECT_EQ(send(SOL_SOCKET, SCM_CREDENTIALS, 27), -EINVAL);
     EXPECT_EQ(send(SOL_SOCKET, SCM_CREDENTIALS, 28), 1);
     EXPECT_EQ(send(SOL_SOCKET + 1, 99, 28), 1) << "for a protocol that is not asked";
+  });
+}
+
+TEST(Lengths, ThatFallocateCannotGive) {
+  FsWorld world;
+  world.app([] {
+    constexpr int kPunchHole = 2, kKeepSize = 1;
+    constexpr s64 kHuge = s64{1} << 62;
+    const auto allocate = [](int fd, int mode, s64 offset, s64 length) {
+      return call([&] { return sys_fallocate(static_cast<unsigned>(fd), mode, offset, length); });
+    };
+    const int fd = uopen("/f", O_RDWR | O_CREAT), read_only = uopen("/f", O_RDONLY);
+    EXPECT_EQ(allocate(1000, 0, 0, 1), -EBADF);
+    EXPECT_EQ(allocate(read_only, 0, 0, 1), -EBADF);
+    EXPECT_EQ(allocate(fd, 0, -1, 1), -EINVAL);
+    EXPECT_EQ(allocate(fd, 0, 0, 0), -EINVAL);
+    EXPECT_EQ(allocate(fd, kPunchHole | kKeepSize, 0, 1), -EOPNOTSUPP);
+    EXPECT_EQ(allocate(fd, 0, kHuge, kHuge), -EFBIG);
+    EXPECT_EQ(allocate(upipe().w, 0, 0, 1), -ESPIPE);
+    EXPECT_EQ(allocate(uopen("/dev/null", O_RDWR), 0, 0, 1), -ENODEV);
+    EXPECT_EQ(allocate(fd, 0, 10, 90), 0);
+    EXPECT_EQ(call([&] { return sys_lseek(static_cast<unsigned>(fd), 0, SEEK_END); }), 100);
+  });
+}
+
+TEST(Positions, ThatNoFileHas) {
+  FsWorld world;
+  world.app([] {
+    const uptr at = ubuf(16);
+    const iovec_values vec = {at, 16};
+    const uptr vecs = uval(vec);
+    const auto fd = static_cast<unsigned>(uopen("/f", O_RDWR | O_CREAT));
+    const auto pipe = static_cast<unsigned>(upipe().r);
+    EXPECT_EQ(call([&] { return sys_preadv2(fd, vecs, 1, -2, 0); }), -EINVAL);
+    EXPECT_EQ(call([&] { return sys_preadv2(1000, vecs, 1, 0, 0); }), -EBADF);
+    EXPECT_EQ(call([&] { return sys_preadv2(pipe, vecs, 1, 0, 0); }), -ESPIPE);
+    EXPECT_EQ(call([&] { return sys_pwritev2(fd, vecs, 1, -2, 0); }), -EINVAL);
+    EXPECT_EQ(call([&] { return sys_lseek(pipe, 0, SEEK_SET); }), -ESPIPE);
+    EXPECT_EQ(call([&] { return sys_pwrite64(fd, at, 16, 0); }), 16);
+    EXPECT_EQ(call([&] { return sys_lseek(fd, 16, SEEK_DATA); }), -ENXIO);
+    EXPECT_EQ(call([&] { return sys_lseek(fd, 16, SEEK_HOLE); }), -ENXIO);
+    EXPECT_EQ(call([&] { return sys_lseek(fd, 3, SEEK_HOLE); }), 16);
+  });
+}
+
+TEST(Names, OfDirectoriesAreNoFiles) {
+  FsWorld world;
+  world.app([] {
+    EXPECT_EQ(call([at = ustr("/d")] { return sys_mkdir(at, 0755); }), 0);
+    EXPECT_EQ(call([at = ustr("/d/..")] { return sys_unlink(at); }), -EISDIR);
+    EXPECT_EQ(call([at = ustr("/")] { return sys_rmdir(at); }), -EBUSY);
+    EXPECT_EQ(call([at = ustr("/d/.")] { return sys_rmdir(at); }), -EINVAL);
+    EXPECT_EQ(call([at = ustr("/d/..")] { return sys_rmdir(at); }), -ENOTEMPTY);
+    EXPECT_EQ(call([at = ustr("/d/.")] { return sys_mkdir(at, 0755); }), -EEXIST);
+  });
+}
+
+TEST(Limits, AreReadOnlyWhereThereAreAny) {
+  FsWorld world;
+  world.app([] {
+    const uptr at = ubuf(16);
+    EXPECT_EQ(call([&] { return sys_getrlimit(1000, at); }), -EINVAL);
+    EXPECT_EQ(call([] { return sys_getrlimit(RLIMIT_NOFILE, 8); }), -EFAULT);
+    EXPECT_EQ(call([&] { return sys_getrlimit(RLIMIT_NOFILE, at); }), 0);
+  });
+}
+
+TEST(Timers, AreAskedForTheirTimeAndNothingElseIs) {
+  FsWorld world;
+  world.app([] {
+    const uptr at = ubuf(32);
+    const int timer = static_cast<int>(call([] { return sys_timerfd_create(CLOCK_MONOTONIC, 0); }));
+    EXPECT_EQ(call([&] { return sys_timerfd_gettime(1000, at); }), -EBADF);
+    EXPECT_EQ(call([&] { return sys_timerfd_gettime(uopen("/dev/null", O_RDWR), at); }), -EINVAL);
+    EXPECT_EQ(call([&] { return sys_timerfd_gettime(timer, 8); }), -EFAULT);
+    EXPECT_EQ(call([&] { return sys_timerfd_gettime(timer, at); }), 0);
+  });
+}
+
+TEST(Owners, OfAFileAreThere) {
+  FsWorld world;
+  world.app([] {
+    constexpr unsigned kSetOwner = 8;
+    const auto fd = static_cast<unsigned>(upipe().r);
+    EXPECT_EQ(call([&] { return sys_fcntl(fd, kSetOwner, static_cast<u64>(-5)); }), -EINVAL);
+    EXPECT_EQ(call([&] { return sys_fcntl(fd, kSetOwner, 30'000); }), -ESRCH);
+    EXPECT_EQ(call([&] { return sys_fcntl(fd, kSetOwner, static_cast<u64>(current()->pid)); }), 0);
+  });
+}
+
+TEST(SignalMasks, AreGivenWholeAndByAKnownVerb) {
+  FsWorld world;
+  world.app([] {
+    const uptr at = ubuf(8);
+    u64 saved = 0;
+    EXPECT_EQ(call([] { return sigprocmask(17, 0, nullptr); }), -EINVAL);
+    EXPECT_EQ(call([&] { return set_user_sigmask_v5_1(at, &saved, 4); }), -EINVAL);
+    EXPECT_EQ(call([&] { return set_user_sigmask_v5_1(8, &saved, 8); }), -EFAULT);
+    EXPECT_EQ(call([&] { return set_user_sigmask_v5_1(at, &saved, 8); }), 0);
   });
 }
 
