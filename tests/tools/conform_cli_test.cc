@@ -175,6 +175,32 @@ TEST(ConformCli, CoverageListsOpcodeFlagsAndResult) {
       << result.out;
 }
 
+TEST(ConformCli, JsonHoldsWhatCoverageAndExplainShow) {
+  const TemporaryFile recording(kHeader + kGood + kBad);
+  const auto covered = nlohmann::json::parse(uringsim("conform --coverage --json " + recording.path()).out);
+  EXPECT_EQ(std::count(covered["coverage"].begin(), covered["coverage"].end(),
+                       nlohmann::json({{"op", "NOP"}, {"flags", "-"}, {"result", "ok"}, {"times", 1}})),
+            1);
+  const Result result = uringsim("conform --explain enter/bad --json " + recording.path());
+  EXPECT_EQ(result.code, 1);
+  const auto explained = nlohmann::json::parse(result.out);
+  EXPECT_EQ(explained["difference"]["step"], 1);
+  EXPECT_EQ(explained["steps"][1]["recorded"]["ret"], -5);
+  EXPECT_EQ(explained["steps"][1]["modelled"]["ret"], 0);
+  EXPECT_FALSE(explained["steps"][1]["trace"].empty());
+  EXPECT_EQ(explained["end"]["modelled"], "exit");
+}
+
+TEST(ConformCli, ATapeToExplainMayStandInAnyOfTheRecordings) {
+  const TemporaryFile one(kHeader + kGood), other(kHeader + kBad);
+  const std::string both = one.path() + " " + other.path();
+  EXPECT_EQ(uringsim("conform --explain enter/bad " + both).code, 1);
+  EXPECT_EQ(uringsim("conform --explain op/good " + both).code, 0);
+  const Result none = uringsim("conform --explain other " + both);
+  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(lines(none.out), 1u) << none.out;
+}
+
 TEST(ConformCli, AMalformedRecordingIsOneLineWithItsPlaceAndExitsWithTwo) {
   for (const std::string& content : {
            std::string("{\"header\":1,\"profile\":\"v5.4\"}\n{\"name\":\"a\",\n"),                           // torn

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <optional>
 
 #include "sim/scenario/input_error.h"
 #include "sim/scenario/nearest.h"
@@ -57,12 +58,25 @@ class Conform : public Command {
   int run(Terminal& terminal) override {
     bool differs = false, selected = false, any = false;
     Json reports = Json::array();
+    std::vector<std::string> names;  // of tapes that were not asked for
     for (const std::string& file : files_) {
       const tape::Recording recording = read(file);
       const std::string kernel = kernel_of(recording);
       any |= !recording.tapes.empty();
       if (!explain_.empty()) {
-        differs |= explain(terminal, recording, kernel);
+        const auto found =
+            std::find_if(recording.tapes.begin(), recording.tapes.end(), [&](const tape::Tape& t) { return t.name == explain_; });
+        if (found == recording.tapes.end()) {
+          for (const tape::Tape& one : recording.tapes) names.push_back(tape::printable(one.name));
+          continue;
+        }
+        selected = true;
+        const Explained explained = play_one(terminal, *found, kernel);
+        differs |= explained.difference.has_value();
+        if (json_)
+          reports.push_back(report(*found, explained, kernel));
+        else
+          explain(terminal, *found, explained);
         continue;
       }
       const tape::Conformity result = play(terminal, recording, kernel);
@@ -79,8 +93,12 @@ class Conform : public Command {
       throw sim::InputError(files_.size() == 1 ? fmt::format("{}: the recording holds no tapes", files_[0])
                                                : std::string("conform: the recordings hold no tapes"));
     if (!selected && explain_.empty()) throw sim::InputError("conform: no tape is selected by --filter and --group");
-    if (coverage_ && !json_) print_unreached(terminal);
-    if (json_ && explain_.empty()) terminal.print((files_.size() == 1 && !reports.empty() ? reports[0] : reports).dump(1));
+    if (!selected)
+      throw sim::InputError(fmt::format("{}: no tape {}; {}", files_.size() == 1 ? files_[0] : "conform",
+                                        sim::in_quotes(explain_),
+                                        sim::name_hint(explain_, std::vector<std::string_view>(names.begin(), names.end()))));
+    if (coverage_ && !json_ && explain_.empty()) print_unreached(terminal);
+    if (json_) terminal.print((files_.size() == 1 && !reports.empty() ? reports[0] : reports).dump(1));
     return differs ? exit_bad : exit_good;
   }
 
@@ -126,20 +144,33 @@ class Conform : public Command {
         [&](size_t done, size_t) { progress.update(done); }, [&] { return terminal.stop_signal() != 0; });
   }
 
-  static Json report(const tape::Conformity& result, const std::string& kernel) {
+  [[nodiscard]] Json report(const tape::Conformity& result, const std::string& kernel) const {
     Json differences = Json::array(), left_out = Json::array();
     for (const tape::Verdict& verdict : result.verdicts) {
       if (verdict.drawer == tape::Drawer::differ) differences.push_back(tape::to_json(*verdict.tape, *verdict.difference));
       if (verdict.drawer == tape::Drawer::not_applicable)
         left_out.push_back({{"tape", verdict.tape->name}, {"reason", verdict.reason}});
     }
-    return {{"kernel", kernel},
-            {"matched", result.count(tape::Drawer::matched)},
-            {"differ", result.count(tape::Drawer::differ)},
-            {"not_applicable", result.count(tape::Drawer::not_applicable)},
-            {"no_result", result.count(tape::Drawer::no_result)},
-            {"differences", std::move(differences)},
-            {"left_out", std::move(left_out)}};
+    Json object = {{"kernel", kernel},
+                   {"matched", result.count(tape::Drawer::matched)},
+                   {"differ", result.count(tape::Drawer::differ)},
+                   {"not_applicable", result.count(tape::Drawer::not_applicable)},
+                   {"no_result", result.count(tape::Drawer::no_result)},
+                   {"differences", std::move(differences)},
+                   {"left_out", std::move(left_out)}};
+    if (coverage_) {
+      const tape::Coverage coverage = coverage_of(result);
+      Json& list = object["coverage"] = Json::array();
+      for (const auto& [key, times] : coverage.seen())
+        list.push_back({{"op", std::get<0>(key)}, {"flags", std::get<1>(key)}, {"result", std::get<2>(key)}, {"times", times}});
+    }
+    return object;
+  }
+
+  static tape::Coverage coverage_of(const tape::Conformity& result) {
+    tape::Coverage coverage;
+    for (const tape::Verdict& verdict : result.verdicts) coverage.add(*verdict.tape, verdict.played);
+    return coverage;
   }
 
   void print(Terminal& terminal, const tape::Conformity& result, const std::string& file, const std::string& kernel) const {
@@ -170,8 +201,7 @@ class Conform : public Command {
   }
 
   static void print_coverage(Terminal& terminal, const tape::Conformity& result, const std::string& kernel) {
-    tape::Coverage coverage;
-    for (const tape::Verdict& verdict : result.verdicts) coverage.add(*verdict.tape, verdict.played);
+    const tape::Coverage coverage = coverage_of(result);
     terminal.print(fmt::format("coverage under {}: opcode or call, flags, result, times seen", kernel));
     for (const auto& [key, times] : coverage.seen())
       terminal.print(fmt::format("  {:<18} {:<34} {:<14} {}", std::get<0>(key), std::get<1>(key), std::get<2>(key), times));
@@ -190,23 +220,45 @@ class Conform : public Command {
                                coverage.lines));
   }
 
-  /// Plays one tape and shows every step with both answers. Returns whether they differ.
-  bool explain(Terminal& terminal, const tape::Recording& recording, const std::string& kernel) const {
-    const auto found =
-        std::find_if(recording.tapes.begin(), recording.tapes.end(), [&](const tape::Tape& t) { return t.name == explain_; });
-    if (found == recording.tapes.end()) {
-      std::vector<std::string> names;
-      for (const tape::Tape& one : recording.tapes) names.push_back(tape::printable(one.name));
-      throw sim::InputError(fmt::format("{}: no tape {}; {}", recording.file, sim::in_quotes(explain_),
-                                        sim::name_hint(explain_, std::vector<std::string_view>(names.begin(), names.end()))));
-    }
+  struct Explained {
     tape::Played played;
+    std::optional<tape::Difference> difference;
+  };
+
+  Explained play_one(Terminal& terminal, const tape::Tape& one, const std::string& kernel) const {
+    Explained explained;
     player(kernel)(
-        {&*found}, [&](size_t, tape::Played answers) { played = std::move(answers); },
+        {&one}, [&](size_t, tape::Played answers) { explained.played = std::move(answers); },
         [&] { return terminal.stop_signal() != 0; });
-    const auto difference = found->without_result() ? std::nullopt : tape::first_difference(*found, played);
-    for (size_t i = 0; i < found->steps.size(); i++) {
-      const tape::Step& step = found->steps[i];
+    if (!one.without_result()) explained.difference = tape::first_difference(one, explained.played);
+    return explained;
+  }
+
+  static Json report(const tape::Tape& one, const Explained& explained, const std::string& kernel) {
+    const tape::Played& played = explained.played;
+    Json steps = Json::array();
+    for (size_t i = 0; i < std::max(one.steps.size(), played.traces.size()); i++) {
+      Json step = {{"step", i}, {"trace", i < played.traces.size() ? played.traces[i] : std::vector<std::string>()}};
+      if (i < one.steps.size()) {
+        step["body"] = one.steps[i].body;
+        step["recorded"] = one.steps[i].out;
+        step["modelled"] = i < played.outs.size() ? played.outs[i] : Json(nullptr);
+      }
+      steps.push_back(std::move(step));
+    }
+    return {{"kernel", kernel},
+            {"tape", one.name},
+            {"steps", std::move(steps)},
+            {"end", {{"recorded", one.end}, {"modelled", played.end}}},
+            {"difference", explained.difference ? tape::to_json(one, *explained.difference) : Json(nullptr)}};
+  }
+
+  /// Shows every step of a tape with both answers.
+  static void explain(Terminal& terminal, const tape::Tape& one, const Explained& explained) {
+    const tape::Played& played = explained.played;
+    const auto& difference = explained.difference;
+    for (size_t i = 0; i < one.steps.size(); i++) {
+      const tape::Step& step = one.steps[i];
       const bool first = difference && difference->step == i;
       terminal.print(fmt::format("{} {:>3} {}", first ? terminal.styled("bad", ">") : " ", i, step.body.dump()));
       if (i < played.traces.size())
@@ -214,11 +266,10 @@ class Conform : public Command {
       if (!step.out.is_null()) terminal.print("        recorded " + step.out.dump());
       if (i < played.outs.size() && !played.outs[i].is_null()) terminal.print("        modelled " + played.outs[i].dump());
     }
-    for (size_t i = found->steps.size(); i < played.traces.size(); i++)
+    for (size_t i = one.steps.size(); i < played.traces.size(); i++)
       for (const std::string& line : played.traces[i]) terminal.print(terminal.styled("dim", "        | " + line));
-    terminal.print(fmt::format("end: recorded {}, modelled {}", found->end.dump(), played.end.dump()));
-    if (difference) terminal.print(terminal.styled("bad", "first difference: ") + tape::describe(*found, *difference));
-    return difference.has_value();
+    terminal.print(fmt::format("end: recorded {}, modelled {}", one.end.dump(), played.end.dump()));
+    if (difference) terminal.print(terminal.styled("bad", "first difference: ") + tape::describe(one, *difference));
   }
 
   std::vector<std::string> files_;
