@@ -72,15 +72,26 @@ void run_again(ExploreResult& result, OperationalMachine& machine) {
   result.repro.schedule = std::move(again);
 }
 
-/// Whether somebody wants the search to end while its finding is made simpler.
-std::function<bool()> stop_of(const ExploreResult& result, const ExploreOptions& options) {
-  if (!options.progress) return {};
-  return [&result, &options] { return !options.progress({result.executions, result.seconds, -1, 0}); };
+/// Whether somebody wants the search to end while its finding is made simpler, or its time is up.
+std::function<bool()> stop_of(ExploreResult& result, const ExploreOptions& options, Clock::time_point until) {
+  if (!options.progress && until == Clock::time_point::max()) return {};
+  return [&result, &options, until] {
+    if (options.progress && !options.progress({result.executions, result.seconds, -1, 0})) return true;
+    if (Clock::now() < until) return false;
+    result.hurried = true;
+    return true;
+  };
+}
+
+/// When the time of a search that began then is up.
+Clock::time_point end_of(Clock::time_point start, const ExploreOptions& options) {
+  constexpr u64 kForEver = u64{1} << 40;  // more would not fit behind a time_point
+  return options.milliseconds > kForEver ? Clock::time_point::max() : start + std::chrono::milliseconds(options.milliseconds);
 }
 
 /// The simplest schedule under sc that shows the same; empty if none was found.
-Schedule simplest_under_sc(const ExploreResult& result, Program& program, const ExploreOptions& options) {
-  const auto stop = stop_of(result, options);
+Schedule simplest_under_sc(ExploreResult& result, Program& program, const ExploreOptions& options, Clock::time_point until) {
+  const auto stop = stop_of(result, options, until);
   MachineOptions strong = machine_options(options);
   strong.memory = Memory::sc;
   const auto machine = make_machine(strong);
@@ -92,19 +103,21 @@ Schedule simplest_under_sc(const ExploreResult& result, Program& program, const 
 }
 
 /// `machine` showed the finding. It is replaced by another one, as the program lives on one machine at a time.
+/// What is not known to be the simplest at `until` is told as it is.
 void take_finding(ExploreResult& result, std::unique_ptr<OperationalMachine>& machine, Program& program,
-                  const ExploreOptions& options) {
+                  const ExploreOptions& options, Clock::time_point until) {
   if (options.minimise && options.memory != Memory::sc) {
-    const Schedule strong = simplest_under_sc(result, program, options);
+    const Schedule strong = simplest_under_sc(result, program, options, until);
     machine = make_machine(machine_options(options));
     machine->set_up(program);
     if (!strong.steps.empty()) follow_from_sc(*machine, result.violation, strong, result.repro.schedule);
   }
   if (options.minimise)
-    minimise(*machine, result.violation, result.repro.schedule, {options.minimise_executions, stop_of(result, options)});
+    minimise(*machine, result.violation, result.repro.schedule, {options.minimise_executions, stop_of(result, options, until)});
   run_again(result, *machine);
   result.repro.scenario = options.scenario;
   dress(result, *machine, program, options.profile);
+  if (result.hurried) result.story += "\nThe time was up while simpler schedules were looked for: there may be one.\n";
 }
 
 std::string identity(const Program& program, const ExploreOptions& options, const JobShare& share) {
@@ -163,7 +176,7 @@ class Sampling {
     if (!result_.exhaustive && !result_.found) result_.share = strategy_->share();
     if (pct_ != nullptr) result_.guarantee = pct_->guarantee();
     if (keeps(options_, share_) && !result_.found) save(!stopped);
-    if (result_.found) take_finding(result_, machine_, program_, options_);
+    if (result_.found) take_finding(result_, machine_, program_, options_, end_of(start, options_));
     return std::move(result_);
   }
 
@@ -197,8 +210,7 @@ class Sampling {
 
   /// True if it stopped before the end of the search.
   bool loop(Clock::time_point start) {
-    const auto until =
-        options_.milliseconds == ~u64{0} ? Clock::time_point::max() : start + std::chrono::milliseconds(options_.milliseconds);
+    const auto until = end_of(start, options_);
     auto report = start + std::chrono::milliseconds(200);
     auto keep = start + kKeepEvery;
     constexpr u64 kPointsBetweenLooks = 4096;  // at the clock: often enough for long executions, seldom enough for short ones
@@ -304,7 +316,8 @@ dpor::Position position_of(const Checkpoint& checkpoint) {
 }
 
 /// The operational machine judges and tells what dpor finds: it is led along dpor's schedule. False if it shows nothing wrong.
-bool confirm(ExploreResult& result, const Schedule& found, Program& program, const ExploreOptions& options) {
+bool confirm(ExploreResult& result, const Schedule& found, Program& program, const ExploreOptions& options,
+             Clock::time_point until) {
   constexpr u64 kAttempts = 2'000;
   auto machine = make_machine(machine_options(options));
   machine->set_up(program);
@@ -317,7 +330,7 @@ bool confirm(ExploreResult& result, const Schedule& found, Program& program, con
     const Violation& violation = machine->violation();
     if (violation.check != result.violation.check) continue;
     if (violation.text == result.violation.text) {
-      take_finding(result, machine, program, options);
+      take_finding(result, machine, program, options, until);
       return true;
     }
     if (!other.steps.empty()) continue;
@@ -328,7 +341,7 @@ bool confirm(ExploreResult& result, const Schedule& found, Program& program, con
   result.repro.schedule = std::move(other);
   if (result.repro.schedule.steps.empty()) return false;
   result.violation = other_violation;
-  take_finding(result, machine, program, options);
+  take_finding(result, machine, program, options, until);
   return true;
 }
 
@@ -384,7 +397,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   }
   if (!result.found) return result;
 
-  if (confirm(result, found.schedule, program, options)) return result;
+  if (confirm(result, found.schedule, program, options, end_of(start, options))) return result;
   // It could not be led there: sample.
   ExploreOptions sample = options;
   sample.strategy = Search::random;
@@ -403,6 +416,7 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   result.story = std::move(sampled.story);
   result.repro = std::move(sampled.repro);
   result.cost = sampled.cost;
+  result.hurried = sampled.hurried;
   return result;
 }
 
@@ -476,6 +490,28 @@ std::vector<std::string> barriers_met(Program& program, const ExploreOptions& op
   return {names.begin(), names.end()};
 }
 
+namespace {
+
+/// What a violation says, without lines and columns, which move, and without what a scenario's file is called, which a repro
+/// holds the text of.
+std::string without_places(std::string_view text) {
+  std::string told;
+  for (size_t i = 0; i < text.size(); i++) {
+    const bool number = text[i] == ':' && i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9';
+    if (number)
+      while (i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9') i++;
+    else
+      told += text[i];
+  }
+  for (size_t open = told.find('('); open != std::string::npos; open = told.find('(', open + 1)) {
+    const size_t path = told.find(": /", open);
+    if (path != std::string::npos && told.find_first_of(" )", open) == path + 1) told.erase(open + 1, path + 1 - open);
+  }
+  return told;
+}
+
+}  // namespace
+
 ReplayResult replay(Program& program, const Repro& repro) {
   ReplayResult result;
   if (repro.program != program.name()) {
@@ -500,6 +536,9 @@ ReplayResult replay(Program& program, const Repro& repro) {
   result.violated = run.end == End::violation && machine->violation().check == repro.violation.check;
   if (result.difference.empty() && !result.violated)
     result.difference = "the execution is the one written down, but nothing is violated";
+  if (result.difference.empty() && without_places(machine->violation().text) != without_places(repro.violation.text))
+    result.difference = fmt::format("the execution is the one written down, but what it violates is told otherwise: \"{}\"",
+                                    machine->violation().text);
   if (run.end == End::violation) {
     ExploreResult told;
     told.violation = machine->violation();

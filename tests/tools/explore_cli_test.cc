@@ -227,6 +227,32 @@ TEST_F(ExploreCli, AReproWhoseModelHasChangedSaysSoAndNamesTheStep) {
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
 }
 
+TEST_F(ExploreCli, AReproThatTellsOfAnotherViolationOrOfAnUnknownBarrierSaysSo) {
+  ASSERT_EQ(sh("$U explore $RACES/sq-park-before-prepare-wait.json --repro r.json").code, 1);
+  const auto changed = [&](const char* key, const json& value) {
+    json repro = json::parse(read("r.json"));
+    repro[key] = value;
+    std::ofstream(folder_ + "/changed.json") << repro.dump();
+    const Result result = sh("$U replay changed.json");
+    EXPECT_EQ(result.code, 2) << result.out;
+    EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
+    return result.out;
+  };
+  EXPECT_NE(
+      changed("violation", "something else").find("changed.json: is stale: the execution is the one written down, but what"),
+      std::string::npos);
+  EXPECT_NE(changed("left_out", {"io_sq_thread.need_wakup"})
+                .find("changed.json: /left_out/0: there is no barrier \"io_sq_thread.need_wakup\"; did you mean"),
+            std::string::npos);
+}
+
+// The text names the step of the scenario's file that failed; a repro holds the scenario, not its file.
+TEST_F(ExploreCli, AReproOfAnAssertionIsNotStale) {
+  ASSERT_EQ(sh("$U explore $RACES/sqpoll-link-split-batch.json --strategy pct --repro r.json").code, 1);
+  const Result result = sh("$U replay r.json");
+  EXPECT_EQ(result.code, 1) << result.out;
+}
+
 TEST_F(ExploreCli, AFileThatIsNoReproIsRefused) {
   for (const char* const text : {"", "{}", "[1]", R"({"format": 99})"}) {
     std::ofstream(folder_ + "/x.json") << text;

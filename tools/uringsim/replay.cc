@@ -2,12 +2,15 @@
 // uringsim replay: runs a finding again, to the same bytes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "sim/explore/explore.h"
+#include "sim/scenario/barriers.h"
 #include "sim/scenario/input_error.h"
+#include "sim/scenario/nearest.h"
 #include "sim/scenario/scenario_program.h"
 #include "tools/uringsim/commands.h"
 #include "tools/uringsim/trace_file.h"
@@ -35,6 +38,7 @@ class Replay : public Command {
     text << in.rdbuf();
     try {
       const sim::Repro repro = sim::Repro::from_json(text.str());
+      check_barriers(repro);
       const auto program = sim::program_of(repro);
       sim::TraceRecorder recorder;
       if (!trace_.empty()) {
@@ -76,6 +80,19 @@ class Replay : public Command {
   }
 
  private:
+  /// A barrier that the model does not have, or no longer, cannot have been left out.
+  void check_barriers(const sim::Repro& repro) const {
+    const std::vector<std::string_view> known = sim::known_barriers();
+    for (std::size_t i = 0; i < repro.left_out.size(); i++) {
+      const std::string& id = repro.left_out[i];
+      const bool in_steps = std::any_of(repro.schedule.steps.begin(), repro.schedule.steps.end(),
+                                        [&](const sim::Step& step) { return step.barrier != nullptr && step.barrier == id; });
+      if (!in_steps && std::find(known.begin(), known.end(), id) == known.end())
+        throw sim::ReproError(
+            fmt::format("/left_out/{}: there is no barrier {}; {}", i, sim::in_quotes(id), sim::name_hint(id, known)));
+    }
+  }
+
   std::string file_;
   std::string trace_;
   bool json_ = false;

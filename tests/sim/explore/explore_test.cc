@@ -214,6 +214,26 @@ TEST(Minimise, ComesToTheSmallestCostThatAnyExecutionHas) {
       }
 }
 
+/// A search that is bound to the smallest cost that any execution with the violation has comes to one of them.
+void expect_found_at_its_cost(sim::Program& program) {
+  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
+    const sim::Cost smallest = smallest_cost(program, memory);
+    if (smallest.preemptions == ~0u) continue;  // nothing is wrong under this one
+    sim::MachineOptions options;
+    options.memory = memory;
+    const auto machine = sim::make_machine(options);
+    machine->set_up(program);
+    sim::DfsStrategy::Options bounds;
+    bounds.preemptions = smallest.preemptions;
+    bounds.reorderings = smallest.reorderings;
+    sim::DfsStrategy bounded(bounds);
+    bool found = false;
+    while (bounded.begin()) found |= machine->run(bounded).end == sim::End::violation;
+    EXPECT_TRUE(found) << program.name() << " under " << to_string(memory) << " " << smallest.preemptions << "/"
+                       << smallest.reorderings;
+  }
+}
+
 /// The minimiser's search and the cost of a schedule count alike: bounds of exactly that cost let a search through to it.
 TEST(Minimise, AStoreThatArrivesStopsNobodyInTheSearchEither) {
   struct Words {
@@ -228,20 +248,40 @@ TEST(Minimise, AStoreThatArrivesStopsNobodyInTheSearchEither) {
   arrival.finally([](const Words& w, sim::Ending& end) {
     if (w.lost != 0) end.violation("between", "the store came in between");
   });
-  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
-    const sim::Cost smallest = smallest_cost(arrival, memory);
-    sim::MachineOptions options;
-    options.memory = memory;
-    const auto machine = sim::make_machine(options);
-    machine->set_up(arrival);
-    sim::DfsStrategy::Options bounds;
-    bounds.preemptions = smallest.preemptions;
-    bounds.reorderings = smallest.reorderings;
-    sim::DfsStrategy bounded(bounds);
-    bool found = false;
-    while (bounded.begin()) found |= machine->run(bounded).end == sim::End::violation;
-    EXPECT_TRUE(found) << to_string(memory) << " " << smallest.preemptions << "/" << smallest.reorderings;
+  expect_found_at_its_cost(arrival);
+}
+
+TEST(Minimise, EndsWithTheTimeOfTheSearchAndTheStorySaysSo) {
+  Lossy lossy;
+  for (const bool hurried : {false, true}) {
+    ExploreOptions options = by(Search::random, Memory::tso);
+    options.milliseconds = hurried ? 0 : ~u64{0};  // the first executions do not look at the clock
+    const ExploreResult result = explore(lossy.program, options);
+    ASSERT_TRUE(result.found);
+    EXPECT_EQ(result.hurried, hurried);
+    EXPECT_EQ(result.story.find("The time was up") != std::string::npos, hurried) << result.story;
   }
+}
+
+// A store may be late for an interrupt that its task raises: a reordering although no load overtakes it.
+TEST(Minimise, AStoreThatIsLateForAnInterruptIsAReordering) {
+  struct Words {
+    arch::Interrupt interrupt;
+    u32 x, lost;
+  };
+  Tasks<Words> raised("raised");
+  raised.task("raiser", [](Words& w) {
+    w.interrupt.function = [](arch::Interrupt* interrupt) {
+      auto* const words = reinterpret_cast<Words*>(interrupt);
+      if (arch::READ_ONCE(words->x) == 0) arch::WRITE_ONCE(words->lost, 1);
+    };
+    arch::WRITE_ONCE(w.x, 1);
+    arch::machine().raise(w.interrupt);
+  });
+  raised.finally([](const Words& w, sim::Ending& end) {
+    if (w.lost != 0) end.violation("late", "the store was late");
+  });
+  expect_found_at_its_cost(raised);
 }
 
 TEST_P(ExploreTest, ASoundProgramIsCleanAndOnlyDfsSaysExhaustive) {
