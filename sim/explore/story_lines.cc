@@ -204,10 +204,13 @@ void Lines::follow_buffers(Memory memory) {
   std::set<u32> overtaking;
   for (size_t i = 0; i < schedule_.steps.size(); i++) {
     const Step& step = schedule_.steps[i];
-    if (step.kind == OpKind::load && shared_.contains(step.object) && told_[i]) {
+    // What others see of a task beside its stores: what it reads, and what it sets off or is sure of having come after.
+    const bool reads = step.kind == OpKind::load && shared_.contains(step.object) && told_[i];
+    const bool sets_off = step.kind == OpKind::raise || step.kind == OpKind::timer_start || step.kind == OpKind::now;
+    if (reads || sets_off) {
       const auto* const pending = buffers.of(step.task);
       const bool overtakes = pending != nullptr && std::any_of(pending->begin(), pending->end(), [&](const auto& store) {
-                               return shared_.contains(store.object) && store.object != step.object;
+                               return shared_.contains(store.object) && (sets_off || store.object != step.object);
                              });
       if (overtakes && overtaking.insert(step.task).second) overtakings_++;
     }
