@@ -144,6 +144,7 @@ class Search final : public arch::Machine, private Ending {
     bool effect = false;      // the polling pass under way changed something
     u16 pass_from = 0;        // index of its first event
     u16 last_from = 0;        // and of the last pass's
+    bool in_loop = false;     // the pass began where it ends, in the loop
     bool time_moved = false;  // by the polling pass under way
     bool time_is_up = false;  // by the last one, which had no other effect
     u32 spin_depth = 0;       // spinlocks held
@@ -249,7 +250,7 @@ class Search final : public arch::Machine, private Ending {
   void first_wait(Task& task);
   void may_sleep(const char* does, const arch::Site& site) noexcept;
   u32 decide(u32 options, u16 about) noexcept;
-  bool repeats_last_pass(const Task& task) const noexcept;
+  bool repeats_last_pass(const Task& task, bool exactly) const noexcept;
   u64 perform(void* at, const RmwOperation& operation, OpKind kind, const arch::Site& site) noexcept;
 
   // ---- time (search_time.h)

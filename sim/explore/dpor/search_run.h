@@ -14,7 +14,7 @@ template <unsigned W>
 void Search<W>::rewind(Task& task) noexcept {
   task.cursor = graph_->threads[task.task->id].first;
   task.replayed = task.pass_from = task.last_from = task.pending = 0;
-  task.effect = task.waited = task.time_moved = task.time_is_up = task.may_time_out = false;
+  task.in_loop = task.effect = task.waited = task.time_moved = task.time_is_up = task.may_time_out = false;
   task.spin_depth = task.spawned = 0;
   task.born = task.copied_over = 0;
   task.pool_used = 0;

@@ -53,6 +53,7 @@ void Search<W>::spawn(arch::Task& task, void (*entry)(void*), void* argument, co
     if (tasks_.size() >= kMaxTasks) return refuse("more tasks than the search can tell apart");
     Task& made = add_task(task, entry, argument);
     child_id = task.id;
+    made.kernel_thread = options.kernel_thread;
     born_.emplace_back(key, child_id);
     made.stack = room_.back().first;
     made.stack_bytes = arena_.stack_bytes(made.stack);

@@ -180,9 +180,10 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
   return woken;
 }
 
-/// True if the pass under way did what the one before it did, but for the time that it saw.
+/// True if the pass under way did what the one before it did, but for the time that it saw; not `exactly`: what that did at its
+/// end, whatever the values.
 template <unsigned W>
-bool Search<W>::repeats_last_pass(const Task& task) const noexcept {
+bool Search<W>::repeats_last_pass(const Task& task, bool exactly) const noexcept {
   const Graph<W>& g = *graph_;
   const auto skip = [&](EventId& event, u16 from) {  // what has to do with time
     while (event != 0 && g.event[event].index >= from &&
@@ -197,10 +198,10 @@ bool Search<W>::repeats_last_pass(const Task& task) const noexcept {
   for (;;) {
     skip(now, task.pass_from);
     skip(then, task.last_from);
-    if (now == 0 || then == 0) return now == then;
+    if (now == 0 || then == 0) return now == 0 && (then == 0 || !exactly);
     const Event &a = g.event[now], &b = g.event[then];
     constexpr u16 kKinds = kRead | kWrite | kRmw | kCas | kRange;
-    if ((a.flags & kKinds) != (b.flags & kKinds) || a.word != b.word || a.value != b.value) return false;
+    if ((a.flags & kKinds) != (b.flags & kKinds) || a.word != b.word || (exactly && a.value != b.value)) return false;
     now = a.po_prev;
     then = b.po_prev;
   }
@@ -209,16 +210,21 @@ bool Search<W>::repeats_last_pass(const Task& task) const noexcept {
 /// A pass that changed nothing would find the same again: the task stops here. Whatever gives it something else to see revisits
 /// the loads of the pass. That time goes on is something else to see too: it goes on further than anybody waits, but the pass
 /// that saw it may have begun to wait only then. So it is the same again once a second pass did what the first did.
+/// What a task did on its way to a loop looks like a part of the first pass, but is not done again: where there is more than one
+/// access, a pass is known by doing what the one before it did at its end. (The loop of a kernel thread is all there is to it.)
 template <unsigned W>
 void Search<W>::poll_pass(arch::Site site) noexcept {
   Task& task = running();
   if (warming_) {
     leave(task, Status::polling);
     if (warming_) return;
+    task.in_loop = true;
   }
   if (task.copied_over != 0) settle(task);
-  const bool effect = task.effect || (task.time_moved && !(task.time_is_up && repeats_last_pass(task)));
-  if (!effect && task.replayed > task.pass_from) {
+  const bool effect = task.effect || (task.time_moved && !(task.time_is_up && repeats_last_pass(task, true)));
+  const bool in_loop =
+      std::exchange(task.in_loop, task.kernel_thread) || task.replayed <= task.pass_from + 1 || repeats_last_pass(task, false);
+  if (!effect && in_loop && task.replayed > task.pass_from) {
     if (task.cursor != 0) return;  // cannot be
     task.site = site;
     idle_ |= task.waited;
