@@ -141,6 +141,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   Json root;
   std::string error;  ///< what is wrong, where `error_at` says; empty if nothing
   Origin error_at;
+  std::string error_path = "/";  ///< JSON path of what is wrong
 
   bool null() override { return add(Json::Kind::null) != nullptr; }
   bool boolean(bool value) override {
@@ -182,10 +183,10 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     const Origin at = walker_.next();
     Frame& frame = frames_.back();
-    if (!frame.seen.insert(name).second)
-      return fail(at, fmt::format("the key {} is there twice; keep one of them", in_quotes(name)));
+    const bool first = frame.seen.insert(name).second;
     frame.value->keys.push_back({std::move(name), at});
-    return true;
+    if (first) return true;
+    return fail(at, fmt::format("the key {} is there twice; keep one of them", in_quotes(frame.value->keys.back().text)));
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& problem) override {
@@ -210,7 +211,24 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool fail(const Origin& at, std::string what) {
     error = std::move(what);
     error_at = at;
+    error_path = path();
     return false;
+  }
+
+  /// Where the parser is: at the key or element that it reads, or between those of an object.
+  [[nodiscard]] std::string path() const {
+    std::string text;
+    for (const Frame& frame : frames_) {
+      const Json& value = *frame.value;
+      const bool innermost = &frame == &frames_.back();
+      if (value.kind == Json::Kind::array) {
+        text += fmt::format("/{}", innermost ? value.items.size() : value.items.size() - 1);
+      } else if (!innermost || value.keys.size() > value.items.size()) {
+        const std::string safe = in_quotes(value.keys.back().text);
+        text += "/" + safe.substr(1, safe.size() - 2);
+      }
+    }
+    return text.empty() ? "/" : text;
   }
 
   Json* add(Json::Kind kind) {
@@ -227,9 +245,9 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool open(Json::Kind kind) {
+    if (frames_.size() >= limits_.depth) return fail(walker_.next(), fmt::format("nested deeper than {} levels", limits_.depth));
     Json* const value = add(kind);
     if (value == nullptr) return false;
-    if (frames_.size() >= limits_.depth) return fail(value->at, fmt::format("nested deeper than {} levels", limits_.depth));
     frames_.push_back({value, {}});
     return true;
   }
@@ -256,7 +274,7 @@ Document read_json(std::string_view text, std::string source, const JsonLimits& 
     throw InputError(fmt::format("{}: {} bytes; at most {} are read", document.sources[0], text.size(), limits.bytes));
   TreeBuilder builder(text, 0, limits);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
-    throw InputError(fmt::format("{}: /: {}", document.where(builder.error_at), builder.error));
+    throw InputError(fmt::format("{}: {}: {}", document.where(builder.error_at), builder.error_path, builder.error));
   document.root = std::move(builder.root);
   return document;
 }

@@ -58,20 +58,33 @@ TEST(JsonReader, ASyntaxErrorNamesThePlaceInOneLine) {
 TEST(JsonReader, ATruncatedTextNamesItsEnd) { EXPECT_EQ(error_of("{\"a\": [1, 2").rfind("f.json:1:", 0), 0u); }
 
 TEST(JsonReader, ADuplicateKeyIsAnErrorAtItsSecondPlace) {
-  EXPECT_EQ(error_of("{\"a\": 1,\n \"a\": 2}"), "f.json:2:2: /: the key \"a\" is there twice; keep one of them");
+  EXPECT_EQ(error_of("{\"a\": 1,\n \"a\": 2}"), "f.json:2:2: /a: the key \"a\" is there twice; keep one of them");
+}
+
+TEST(JsonReader, ADuplicateKeyDeepDownIsNamedByItsPath) {
+  EXPECT_EQ(error_of(R"({"tasks": {"app": {"steps": [{"sleep": "1ms"}, {"wait": {"ring": "r", "ring": "q"}}]}}})"),
+            "f.json:1:71: /tasks/app/steps/1/wait/ring: the key \"ring\" is there twice; keep one of them");
+}
+
+TEST(JsonReader, ASyntaxErrorDeepDownNamesThePathOfWhatItStandsIn) {
+  EXPECT_EQ(error_of(R"({"a": [1, {"b": }]})").rfind("f.json:1:17: /a/1/b: not JSON: ", 0), 0u);
+  EXPECT_EQ(error_of(R"({"a": [1, {"b": 2,}]})").rfind("f.json:1:19: /a/1: not JSON: ", 0), 0u);
+  EXPECT_NE(error_of(R"({"a": [1, 2)").find(": /a/2: not JSON: "), std::string::npos);
 }
 
 TEST(JsonReader, TheSameKeyInTwoObjectsIsFine) { EXPECT_EQ(error_of("{\"a\": {\"a\": 1}, \"b\": {\"a\": 1}}"), "no error"); }
 
 TEST(JsonReader, DepthIsBounded) {
   EXPECT_EQ(error_of(std::string(64, '[') + std::string(64, ']')), "no error");
-  EXPECT_EQ(error_of(std::string(65, '[') + std::string(65, ']')), "f.json:1:65: /: nested deeper than 64 levels");
-  EXPECT_EQ(error_of(std::string(2'000'000, '[')), "f.json:1:65: /: nested deeper than 64 levels");
+  std::string path;
+  for (int i = 0; i < 64; ++i) path += "/0";
+  EXPECT_EQ(error_of(std::string(65, '[') + std::string(65, ']')), "f.json:1:65: " + path + ": nested deeper than 64 levels");
+  EXPECT_EQ(error_of(std::string(2'000'000, '[')), "f.json:1:65: " + path + ": nested deeper than 64 levels");
 }
 
 TEST(JsonReader, SizeAndNumberOfValuesAreBounded) {
   EXPECT_EQ(error_of(std::string(100, ' '), {.bytes = 99}), "f.json: 100 bytes; at most 99 are read");
-  EXPECT_EQ(error_of("[1,2,3]", {.values = 3}), "f.json:1:6: /: more than 3 values; a scenario is far smaller");
+  EXPECT_EQ(error_of("[1,2,3]", {.values = 3}), "f.json:1:6: /2: more than 3 values; a scenario is far smaller");
 }
 
 TEST(JsonReader, AMissingFileIsNamed) {
