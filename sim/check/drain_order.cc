@@ -19,7 +19,7 @@ class DrainOrder final : public StateChecker<PerRing<SqeBook>> {
   void event(const kernel::TraceEvent& event) override {
     SqeBook& book = state_[event.values[0]];
     const SqeBook::Entry* const starts = book.event(event);
-    if (starts == nullptr) return;
+    if (starts == nullptr || !book.drains()) return;
     // The last drain that is not over, at or before this one; in front of it nothing may be left.
     const SqeBook::Entry* drain = nullptr;
     for (const SqeBook::Entry& one : book.pending()) {

@@ -47,15 +47,15 @@ class SqeBook {
         consumed(event);
         break;
       case EventKind::request_take:
-        for (Entry& entry : pending_)
-          if (entry.head == static_cast<u32>(event.values[2])) entry.request = event.values[1];
+        if (Entry* const entry = last([&](const Entry& one) { return one.head == static_cast<u32>(event.values[2]); }))
+          entry->request = event.values[1];
         break;
       case EventKind::request_issue:
-        for (Entry& entry : pending_)
-          if (entry.request == event.values[1] && !entry.started) {
-            entry.started = true;
-            return &entry;
-          }
+        if (Entry* const entry = last([&](const Entry& one) { return one.request == event.values[1]; });
+            entry != nullptr && !entry->started) {
+          entry->started = true;
+          return entry;
+        }
         break;
       case EventKind::io_uring_complete:
         if (event.values[3] != 0) over(event.values[3]);
@@ -76,6 +76,8 @@ class SqeBook {
   }
   /// Those that are not over, in order of the SQ.
   [[nodiscard]] const std::vector<Entry>& pending() const noexcept { return pending_; }
+  /// Whether one of these drains.
+  [[nodiscard]] bool drains() const noexcept { return drains_ != 0; }
   [[nodiscard]] static bool before(u32 head, u32 other) noexcept { return static_cast<s32>(head - other) < 0; }
 
  private:
@@ -95,17 +97,26 @@ class SqeBook {
     if (!linked_ || batch_ != last_batch_) chain_ = head;
     linked_ = (event.values[4] & uapi::IOSQE_IO_LINK) != 0;
     last_batch_ = batch_;
+    drains_ += (event.values[4] & uapi::IOSQE_IO_DRAIN) != 0 ? 1 : 0;
     pending_.push_back(
         {head, chain_, 0, static_cast<u64>(event.values[3]), (event.values[4] & uapi::IOSQE_IO_DRAIN) != 0, false});
   }
+  /// The youngest one that is meant, or null. Most that happens is of young ones, and thousands of old ones may be waiting.
+  template <class Meant>
+  Entry* last(Meant meant) {
+    const auto found = std::find_if(pending_.rbegin(), pending_.rend(), meant);
+    return found != pending_.rend() ? &*found : nullptr;
+  }
+  void forget(Entry* entry) {
+    drains_ -= entry->drains ? 1 : 0;
+    pending_.erase(pending_.begin() + (entry - pending_.data()));
+  }
   /// The last one taken got no request, so it was refused.
   void refused() {
-    if (!pending_.empty() && pending_.back().request == 0) pending_.pop_back();
+    if (!pending_.empty() && pending_.back().request == 0) forget(&pending_.back());
   }
   void over(s64 request) {
-    const auto found =
-        std::find_if(pending_.begin(), pending_.end(), [&](const Entry& entry) { return entry.request == request; });
-    if (found != pending_.end()) pending_.erase(found);
+    if (Entry* const entry = last([&](const Entry& one) { return one.request == request; })) forget(entry);
   }
 
   bool sq_thread_ = false;
@@ -115,6 +126,7 @@ class SqeBook {
   u32 batch_ = 0, last_batch_ = 0;
   std::vector<u32> published_;  ///< tails, of what is not taken yet
   std::vector<Entry> pending_;
+  u32 drains_ = 0;  ///< of pending_
 };
 
 }  // namespace uringsim::sim
