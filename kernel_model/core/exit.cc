@@ -214,8 +214,9 @@ int reap_child(int pid, int* status) noexcept {
   list_for_each_entry(child, &current()->signal->children, task_struct, sibling) {
     if (pid != -1 && child->pid != pid) continue;
     if (ret == -ECHILD) ret = 0;
-    if (reaped != nullptr || child->exit_state != EXIT_ZOMBIE || child->signal->nr_threads != 1) continue;
+    if (child->exit_state != EXIT_ZOMBIE || child->signal->nr_threads != 1) continue;
     reaped = child;
+    break;
   }
   if (reaped != nullptr) {
     ret = reaped->pid;

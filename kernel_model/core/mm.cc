@@ -78,30 +78,36 @@ void free_vma(vm_area_struct* vma) noexcept {
   kfree(vma);
 }
 
-/// page_table_lock or mmap_sem held.
-void insert_vma(mm_struct* mm, vm_area_struct* vma) noexcept {
-  list_head* before = &mm->mmap;
-  list_for_each_entry(at, &mm->mmap, vm_area_struct, link) {
-    if (at->vm_start > vma->vm_start) break;
-    before = &at->link;
-  }
-  list_add(&vma->link, before);
-}
+/// A gap in the address space, and the area above it (or the list's head): where an area that goes there is put in front of.
+struct gap {
+  uptr start = 0;
+  list_head* above = nullptr;
+};
 
-/// The highest gap of `bytes`; 0 if there is none. Models arch_get_unmapped_area_topdown().
-uptr unmapped_area(mm_struct* mm, u64 bytes) noexcept {
+/// The highest gap of `bytes`: its last `bytes`; start is 0 if there is none. Models arch_get_unmapped_area_topdown(), and saves
+/// itself the way as kernels did that had a list of areas and no tree of gaps (2.6): no gap above free_area_below has more than
+/// largest_gap_above bytes. mmap_sem held for writing.
+gap unmapped_area(mm_struct* mm, u64 bytes) noexcept {
   // Randomisation moves mmap_base down by up to a TiB: always by that much, so that every run has the same addresses, and as far
   // below TASK_SIZE as the base of nearly every process, so that no iovec of 2 GiB (MAX_RW_COUNT) that starts there leaves user
   // address space.
   constexpr uptr kTop = 0x7f0000000000;
   constexpr uptr kBottom = 0x10000;  // vm.mmap_min_addr
-  uptr end = kTop;
-  for (list_head* at = mm->mmap.prev; at != &mm->mmap; at = at->prev) {
-    const vm_area_struct* const vma = list_entry(at, vm_area_struct, link);
-    if (vma->vm_end <= end && end - vma->vm_end >= bytes) break;
-    if (vma->vm_start < end) end = vma->vm_start;
+  if (mm->free_area_below == nullptr || bytes <= mm->largest_gap_above) {
+    mm->free_area_below = &mm->mmap;
+    mm->largest_gap_above = 0;
   }
-  return end >= kBottom + bytes ? end - bytes : 0;
+  list_head* above = mm->free_area_below;
+  uptr end = above == &mm->mmap ? kTop : list_entry(above, vm_area_struct, link)->vm_start;
+  for (list_head* at = above->prev; at != &mm->mmap; at = at->prev) {
+    const vm_area_struct* const vma = list_entry(at, vm_area_struct, link);
+    if (end - vma->vm_end >= bytes) break;
+    if (end - vma->vm_end > mm->largest_gap_above) mm->largest_gap_above = end - vma->vm_end;
+    end = vma->vm_start;
+    above = at;
+  }
+  mm->free_area_below = above;
+  return {end >= kBottom + bytes ? end - bytes : 0, above};
 }
 
 /// The area of `address`, if it allows the access. page_table_lock or mmap_sem held.
@@ -273,12 +279,12 @@ void unuse_mm(mm_struct* mm) noexcept {
 /// Gives `vma`, of `count` pages, its place. Its start, or -ENOMEM, with `vma` gone.
 static s64 place_vma(mm_struct* mm, vm_area_struct* vma, u64 count) noexcept {
   down_write(&mm->mmap_sem);
-  const uptr start = unmapped_area(mm, count << PAGE_SHIFT);
+  const auto [start, above] = unmapped_area(mm, count << PAGE_SHIFT);
   if (start != 0) {
     PageTableGuard guard(mm);
     vma->vm_start = start;
     vma->vm_end = start + (count << PAGE_SHIFT);
-    insert_vma(mm, vma);
+    list_add_tail(&vma->link, above);
   }
   up_write(&mm->mmap_sem);
   if (start != 0) return static_cast<s64>(start);
@@ -326,6 +332,7 @@ int do_munmap(mm_struct* mm, uptr start, u64 bytes) noexcept {
     list_for_each_entry_safe(vma, next, &mm->mmap, vm_area_struct, link) {
       if (vma->vm_start >= start && vma->vm_end <= end) list_move_tail(&vma->link, &gone);
     }
+    mm->free_area_below = nullptr;
     drop_translations(mm);
   }
   up_write(&mm->mmap_sem);

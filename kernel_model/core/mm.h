@@ -58,11 +58,13 @@ struct mm_struct {
   refcount_t mm_users;  ///< users of the address space: mmget_not_zero, mmput
   refcount_t mm_count;  ///< holders of the struct: mmgrab, mmdrop; all users together hold one
   rw_semaphore mmap_sem;
-  arch::LockWord page_table_lock;  ///< the area list, for look-ups that must not sleep. The hardware's lock: not explored
-  list_head mmap;                  ///< areas by address: mmap_sem for writing and page_table_lock to change
-  u64 tlb_generation = 0;          ///< of translations; unique in the kernel, new with every unmapping. The hardware's atomics
-  u64 pinned_vm = 0;               ///< pages that io_uring accounted here (5.10)
-  u32 id = 0;                      ///< for traces
+  arch::LockWord page_table_lock;        ///< the area list, for look-ups that must not sleep. The hardware's lock: not explored
+  list_head mmap;                        ///< areas by address: mmap_sem for writing and page_table_lock to change
+  list_head* free_area_below = nullptr;  ///< where unmapped_area() goes on: an area, or the head; null: at the top. mmap_sem
+  u64 largest_gap_above = 0;             ///< of the gaps above it, in bytes
+  u64 tlb_generation = 0;  ///< of translations; unique in the kernel, new with every unmapping. The hardware's atomics
+  u64 pinned_vm = 0;       ///< pages that io_uring accounted here (5.10)
+  u32 id = 0;              ///< for traces
 };
 
 /// An empty address space with one user; null when memory ran out.

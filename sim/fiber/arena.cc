@@ -90,10 +90,14 @@ URINGSIM_NO_ASAN void Arena::put_free(void* memory, unsigned index) noexcept {
   state().free[index] = block;
 }
 
-/// First block of the list that is aligned well enough: the head, unless somebody asked for more than the size suggests.
+/// First block of the list that is aligned well enough: the head, unless somebody asked for more than the size suggests. Not many
+/// are looked at: where all are of those that asked for less, a thousand allocations would look at a million.
 URINGSIM_NO_ASAN void* Arena::take_free(unsigned index, u64 align) noexcept {
   FreeBlock** link = &state().free[index];
-  while (*link != nullptr && (reinterpret_cast<uintptr_t>(*link) & (align - 1)) != 0) link = &(*link)->next;
+  constexpr int kMostLooks = 32;
+  int looks = 0;
+  for (; *link != nullptr && (reinterpret_cast<uintptr_t>(*link) & (align - 1)) != 0; link = &(*link)->next)
+    if (++looks == kMostLooks) return nullptr;
   FreeBlock* const block = *link;
   if (block == nullptr) return nullptr;
   *link = block->next;

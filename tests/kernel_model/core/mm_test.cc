@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <optional>
 
 #include "kernel_model/core/fault.h"
@@ -128,6 +130,43 @@ TEST_F(Mm, FreedAddressesAreUsedAgain) {
   const uptr at = map(4 * PAGE_SIZE);
   ASSERT_EQ(do_munmap(mm(), at, 4 * PAGE_SIZE), 0);
   EXPECT_EQ(map(4 * PAGE_SIZE), at);
+}
+
+/// The highest gap of `bytes` below `top` between the areas of `taken` (start -> end), gone through from the top.
+uptr highest_gap(const std::map<uptr, uptr>& taken, uptr top, u64 bytes) {
+  uptr end = top;
+  for (auto area = taken.rbegin(); area != taken.rend(); ++area) {
+    if (end - area->second >= bytes) break;
+    end = area->first;
+  }
+  return end - bytes;
+}
+
+TEST_F(Mm, AMappingGoesToTheHighestGapThatHoldsItWhateverWasMappedAndUnmapped) {
+  const uptr first = map(PAGE_SIZE);
+  const uptr top = first + PAGE_SIZE;
+  std::map<uptr, uptr> taken{{first, top}};
+  u32 random = 1;
+  const auto next = [&random] { return (random = random * 1664525 + 1013904223) >> 16; };
+  for (int round = 0; round < 3000; round++) {
+    if (next() % 5 < 3 || taken.size() < 2) {
+      const u64 bytes = (1 + next() % 6) * PAGE_SIZE;
+      const uptr wanted = highest_gap(taken, top, bytes);
+      ASSERT_EQ(map(bytes), wanted) << "round " << round;
+      taken[wanted] = wanted + bytes;
+      continue;
+    }
+    auto area = taken.begin();
+    std::advance(area, next() % taken.size());
+    uptr start = area->first;
+    const uptr end = area->second;
+    if (next() % 2 == 0) start += (end - start) / PAGE_SIZE / 2 * PAGE_SIZE;  // only its upper half
+    ASSERT_EQ(do_munmap(mm(), start, end - start), 0);
+    if (start != area->first)
+      area->second = start;
+    else
+      taken.erase(area);
+  }
 }
 
 TEST_F(Mm, MappingFailsBeyondTheMachinesMemory) {
