@@ -23,7 +23,7 @@ void begin_program(void* argument) noexcept {
 
 /// A task_struct that nobody knows yet. Null when memory ran out.
 task_struct* alloc_task(const char* name, task_entry entry, void* argument) noexcept {
-  reap_dead_tasks();
+  if (!in_interrupt()) reap_dead_tasks();  // waits for their ends
   task_struct* const task = kmalloc<task_struct>();
   if (task == nullptr) return nullptr;
   task->machine = &arch::machine();

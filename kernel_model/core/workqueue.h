@@ -92,7 +92,7 @@ inline bool work_pending(const work_struct* work, Site site = Site::here()) noex
 /// The work that the current task runs, if it is a worker; else null.
 work_struct* current_work() noexcept;
 
-/// The kernel's own workqueues, made when first asked for (not in interrupt context).
+/// The kernel's own workqueues, made with their first workers when first asked for. Any context; null when memory ran out.
 workqueue_struct* system_wq() noexcept;
 workqueue_struct* system_unbound_wq() noexcept;
 

@@ -226,6 +226,8 @@ s64 blockdev_direct_IO(kiocb* iocb, iov_iter* iter) noexcept {
   const u64 count = iov_iter_count(iter);
   if (((static_cast<u64>(iocb->ki_pos) | iov_iter_alignment(iter)) & (bdev->capabilities.logical_block - 1)) != 0) return -EINVAL;
   if (!write && count == 0) return 0;
+  // Its end may be left to a worker (sb_init_dio_done_wq()). The flag O_DIRECT may have come after open(), by fcntl().
+  if (write && !is_sync_kiocb(iocb) && vfs_deferral() == nullptr) return -ENOMEM;
   dio* const made = kmalloc<dio>();
   if (made == nullptr) return -ENOMEM;
   made->iocb = iocb;

@@ -71,6 +71,8 @@ file* alloc_file(inode* inode, u32 flags, const file_operations* ops) noexcept {
 
 // Models fs/file_table.c:fput_many(): a user task releases the file on its way back to the application; everybody else leaves it
 // to delayed work.
+// Divergence: where memory ran out before there was a workqueue to leave it to (Linux makes its own at boot), who may sleep
+// releases the file himself, and an interrupt never does.
 void fput_many(file* file, unsigned refs) noexcept {
   if (!refcount_sub_and_test(static_cast<int>(refs), &file->f_count)) return;
   task_struct* const task = in_interrupt() ? nullptr : current();
@@ -78,12 +80,17 @@ void fput_many(file* file, unsigned refs) noexcept {
     init_task_work(&file->f_task_work, ____fput);
     if (task_work_add(task, &file->f_task_work, TWA_RESUME) == 0) return;
   }
+  workqueue_struct* const deferral = vfs_deferral();
+  if (deferral == nullptr) {
+    if (!WARN_ON(in_interrupt(), "fput: no memory for a worker")) __fput(file);
+    return;
+  }
   vfs_state& state = vfs();
   spin_lock_irq(&state.delayed_fput_lock);
   const bool first = list_empty(&state.delayed_fput_list);
   list_add_tail(&file->f_delayed, &state.delayed_fput_list);
   spin_unlock_irq(&state.delayed_fput_lock);
-  if (first) queue_delayed_work(in_interrupt() ? READ_ONCE(state.deferral) : vfs_deferral(), &state.delayed_fput_work, 1);
+  if (first) queue_delayed_work(deferral, &state.delayed_fput_work, 1);
 }
 
 void fput(file* file) noexcept { fput_many(file, 1); }

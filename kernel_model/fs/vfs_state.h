@@ -19,7 +19,7 @@ struct vfs_state {
   spinlock_t delayed_fput_lock;
   list_head delayed_fput_list;  ///< delayed_fput_lock
   delayed_work delayed_fput_work;
-  workqueue_struct* deferral = nullptr;  ///< system_wq, once somebody may need it from interrupt context; shared word
+  workqueue_struct* deferral = nullptr;  ///< system_wq, once somebody may need it; shared word
   u64 last_ino = 0;                      ///< shared word
   u32 last_socket = 0;                   ///< shared word
   u32 unix_ordernum = 0;                 ///< shared word: names made up by autobind
@@ -31,8 +31,8 @@ struct vfs_state {
   vfs_release release;        ///< what this release does its own way
 };
 
-/// system_wq for what interrupt context leaves to a worker: files that complete there are to call this when they are opened (a
-/// workqueue cannot be made in an interrupt). Not in interrupt context.
+/// system_wq, for what interrupt context leaves to a worker; made with its first worker when somebody first asks, so that worlds
+/// without such work have one task less. Files that complete in interrupts ask when they are opened. Null when memory ran out.
 workqueue_struct* vfs_deferral() noexcept;
 
 inline vfs_state& vfs() noexcept { return *kernel().vfs; }
