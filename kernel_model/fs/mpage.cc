@@ -140,7 +140,7 @@ void mapping_readpages(address_space* mapping, page** pages, u64 count) noexcept
 }
 
 // Models mm/filemap.c:__filemap_fdatawrite_range() and mm/page-writeback.c:write_cache_pages().
-int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end) noexcept {
+int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end, WbSync mode) noexcept {
   if (mapping->a_ops->get_block == nullptr || end < start || READ_ONCE(mapping->nr_dirty) == 0) return 0;
   Run run(mapping, bio_op::write, READ_ONCE(mapping->nr_dirty));
   const u64 last = static_cast<u64>(end) >> PAGE_SHIFT;
@@ -151,7 +151,8 @@ int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end) noexcep
       run.submit();  // whoever holds it may be waiting for a page of this run
       lock_page(page);
     }
-    if (READ_ONCE(page->mapping) == mapping && PageDirty(page)) {
+    const bool left_alone = mode == WbSync::none && PageWriteback(page);
+    if (READ_ONCE(page->mapping) == mapping && PageDirty(page) && !left_alone) {
       if (PageWriteback(page)) {
         run.submit();
         wait_on_page_writeback(page);

@@ -105,8 +105,11 @@ void page_cache_async_readahead(address_space* mapping, file_ra_state* ra, file*
 
 /// Whether a page of bytes [start, end] is cached. Models mm/filemap.c.
 bool filemap_range_has_page(address_space* mapping, s64 start, s64 end) noexcept;
+/// What becomes of a dirty page whose last content is still on its way to the device: none leaves it dirty, all waits and writes
+/// it.
+enum class WbSync : u8 { none, all };
 /// Starts writing dirty pages of [start, end]; waits for them; both. 0 or -errno.
-int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end) noexcept;
+int filemap_fdatawrite_range(address_space* mapping, s64 start, s64 end, WbSync mode = WbSync::all) noexcept;
 int filemap_fdatawait_range(address_space* mapping, s64 start, s64 end) noexcept;
 int filemap_write_and_wait_range(address_space* mapping, s64 start, s64 end) noexcept;
 /// Reports a write-back error of this mapping to each open file once. Models file_check_and_advance_wb_err().

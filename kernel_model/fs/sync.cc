@@ -30,7 +30,9 @@ int sync_file_range(file* file, s64 offset, s64 bytes, u32 flags) noexcept {
     return file_check_and_advance_wb_err(file);
   };
   if ((flags & SYNC_FILE_RANGE_WAIT_BEFORE) != 0) ret = wait();
-  if (ret == 0 && (flags & SYNC_FILE_RANGE_WRITE) != 0) ret = filemap_fdatawrite_range(mapping, offset, end);
+  // SYNC_FILE_RANGE_WRITE_AND_WAIT, all three, is for keeps; WRITE alone only sets going what is not on its way.
+  const WbSync sync = (flags & kValid) == kValid ? WbSync::all : WbSync::none;
+  if (ret == 0 && (flags & SYNC_FILE_RANGE_WRITE) != 0) ret = filemap_fdatawrite_range(mapping, offset, end, sync);
   if (ret == 0 && (flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) ret = wait();
   return ret;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/rlimit.h"
 #include "kernel_model/fs/pagemap.h"
 #include "tests/kernel_model/fs/fs_world.h"
@@ -320,6 +321,30 @@ TEST(SyncFileRange, ChecksItsArgumentsInOrder) {
     EXPECT_EQ(call([&] { return sys_sync_file_range(pipe, 0, 0, 2); }), -ESPIPE);
     EXPECT_EQ(call([&] { return sys_sync_file_range(pipe, 0, 0, 8); }), -EINVAL);
     EXPECT_EQ(call([&] { return sys_fsync(pipe); }), -EINVAL);
+  });
+}
+
+TEST(SyncFileRange, WriteAloneLeavesAPageThatIsOnItsWayAndWriteAndWaitDoesNot) {
+  constexpr u64 latency = 1'000'000;
+  TestDisk disk(1 << 20, latency);
+  FsWorld world(&disk);
+  world.app([&] {
+    const int fd = uopen("/tmp/f", O_RDWR | O_CREAT);
+    const auto sync = [fd](u32 flags) {
+      return call([&] { return sys_sync_file_range(static_cast<unsigned>(fd), 0, 0, flags); });
+    };
+    EXPECT_EQ(uwrite(fd, pattern(PAGE_SIZE)), PAGE_SIZE);
+    const u64 begin = ktime_get_ns();
+    EXPECT_EQ(sync(SYNC_FILE_RANGE_WRITE), 0);
+    EXPECT_EQ(disk.writes, 1u);
+    const uptr again = ustr("newer");
+    EXPECT_EQ(call([&] { return sys_pwrite64(static_cast<unsigned>(fd), again, 5, 0); }), 5);
+    EXPECT_EQ(sync(SYNC_FILE_RANGE_WRITE), 0);
+    EXPECT_LT(ktime_get_ns() - begin, latency) << "waits for nothing";
+    EXPECT_EQ(disk.writes, 1u) << "and writes nothing";
+    EXPECT_EQ(sync(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER), 0);
+    EXPECT_EQ(disk.writes, 2u);
+    EXPECT_GE(ktime_get_ns() - begin, 2 * latency);
   });
 }
 
