@@ -148,7 +148,10 @@ void ModelEnvironment::spin(u64 nanoseconds) {
 
 void* ModelEnvironment::alloc(u64 bytes) {
   constexpr u64 cache_line = 64;
-  return arch::machine().alloc(bytes, cache_line);
+  void* const memory = arch::machine().alloc(bytes, cache_line);
+  if (memory != nullptr) return memory;
+  fail(task_ != nullptr ? task_->name.c_str() : "a child", "the machine's memory is used up");
+  kernel::do_group_exit(SIGKILL);
 }
 
 // ---- other tasks -----------------------------------------------------------------------------------------------------------

@@ -216,20 +216,23 @@ void ModelRun::set_up_files() {
 bool ModelRun::install_files() {
   ModelEnvironment model(*this, nullptr);
   Environment& env = model;
-  const uptr path = static_cast<uptr>(env.call(SYS_mmap, 0, kernel::PAGE_SIZE, 3, 0x22, ~u64{0}, 0));
+  s64 result = env.call(SYS_mmap, 0, kernel::PAGE_SIZE, 3, 0x22, ~u64{0}, 0);
+  const uptr path = static_cast<uptr>(result);
   const std::string null = "/dev/null";
-  env.copy_out(path, null.c_str(), null.size() + 1);
+  if (result > 0) env.copy_out(path, null.c_str(), null.size() + 1);
   constexpr u64 at_cwd = static_cast<u64>(-100);
-  for (int i = 0; i < standard_descriptors; ++i) (void)env.call(SYS_openat, at_cwd, path, O_RDWR, 0);
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    const int fd = kernel::get_unused_fd_flags(0);
-    if (fd != descriptors[i]) {
-      fail(fmt::format("{}: no descriptor left for {}: -{}", plan.scenario.file, plan.files[i].name, errno_name(-fd)));
-      return false;
-    }
-    kernel::fd_install(static_cast<unsigned>(fd), files_[i]);
+  for (int i = 0; i < standard_descriptors && result >= 0; ++i) result = env.call(SYS_openat, at_cwd, path, O_RDWR, 0);
+  std::size_t installed = 0;
+  for (; installed < files_.size() && result >= 0; ++installed) {
+    result = kernel::get_unused_fd_flags(0);
+    if (result != descriptors[installed]) break;
+    kernel::fd_install(static_cast<unsigned>(result), files_[installed]);
   }
-  return true;
+  if (installed == files_.size() && result >= 0) return true;
+  for (std::size_t i = installed; i < files_.size(); ++i) kernel::fput(files_[i]);
+  fail(fmt::format("{}: a process did not get its descriptors: -{}", plan.scenario.file,
+                   result < 0 ? errno_name(static_cast<int>(-result)) : "EMFILE"));
+  return false;
 }
 
 // ---- tasks -----------------------------------------------------------------------------------------------------------------

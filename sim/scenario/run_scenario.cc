@@ -138,11 +138,11 @@ class ScenarioRun {
     run.start = start;
     observer_.open();
     run.add_tasks();
-    const AllocationFaults faults(scenario_, run);
     const std::vector<arch::Task*> awaited = run.awaited();
     add_fault_process(world, run);
     // Made now: once tasks have ended, a new one could only be made by another.
     kernel::task_struct* const last = world.add_process({"quiesce"}, [this, &run] { quiesce(run); });
+    const AllocationFaults faults(scenario_, run);  // of the scenario's tasks, not of what the run itself is made of
     const u64 limit = scenario_.limit ? scenario_.limit->count : longest_run;
     RunResult result = machine.run(awaited, start + limit);
     observer_.close();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/world/world.h"
 
+#include <csignal>
 #include <new>
 
-#include "kernel_model/core/slab.h"
+#include "kernel_model/core/process.h"
 
 namespace uringsim::sim {
 
@@ -25,7 +26,12 @@ void run_program(void* argument) {
 
 }  // namespace
 
-void become_application() noexcept { kernel::current()->application = kernel::kmalloc<ApplicationTask>(); }
+void become_application() noexcept {
+  // Not the kernel's: where allocations of the kernel are to fail, this is none of them.
+  void* const memory = arch::machine().alloc(sizeof(ApplicationTask), alignof(ApplicationTask));
+  if (memory == nullptr) kernel::do_group_exit(SIGKILL);
+  kernel::current()->application = new (memory) ApplicationTask;
+}
 
 World::World(arch::Machine& machine, const WorldOptions& options, kernel::BlockDevice* root) : machine_(machine) {
   void* const memory = machine.alloc(sizeof(kernel::Kernel), alignof(kernel::Kernel));
