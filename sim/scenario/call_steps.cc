@@ -10,12 +10,7 @@ namespace uringsim::sim {
 namespace {}
 
 bool StepRunner::act(const ReadStep& step) {
-  if (task_->io_bytes < step.size.count) {
-    task_->io = map_memory(step.size.count);
-    if (task_->io == 0) return false;
-    task_->io_bytes = step.size.count;
-  }
-  if (task_->io == 0 && (task_->io = map_memory(kernel::PAGE_SIZE)) == 0) return false;
+  if (!io_memory(step.size.count)) return false;
   const u64 fd = static_cast<u64>(app_.descriptor(plan_.file(step.file.name)));
   const s64 result = step.offset ? app_.call(SYS_pread64, fd, task_->io, step.size.count, static_cast<u64>(value(*step.offset)))
                                  : app_.call(SYS_read, fd, task_->io, step.size.count);
@@ -26,12 +21,7 @@ bool StepRunner::act(const ReadStep& step) {
 
 bool StepRunner::act(const WriteStep& step) {
   const u64 bytes = step.value ? sizeof(u64) : step.size.count;
-  if (task_->io_bytes < bytes) {
-    task_->io = map_memory(bytes);
-    if (task_->io == 0) return false;
-    task_->io_bytes = (bytes + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
-  }
-  if (task_->io == 0 && (task_->io = map_memory(kernel::PAGE_SIZE)) == 0) return false;
+  if (!io_memory(bytes)) return false;
   const u64 offset = step.offset ? static_cast<u64>(value(*step.offset)) : 0;
   if (step.value) {
     const s64 number = value(*step.value);

@@ -12,8 +12,7 @@ namespace uringsim::sim {
 
 namespace {
 
-constexpr u64 control_bytes = 32 * 1024;  ///< 1024 iovecs and a header behind them
-constexpr u64 header_at = 16 * 1024;
+constexpr u64 header_room = 64;                ///< for a msghdr, in front of the iovecs
 constexpr u64 first_user_data = u64{1} << 48;  ///< numbers of the runner's own; people write small ones
 
 struct Iovec {
@@ -39,7 +38,12 @@ u32 bucket(u64 user_data) { return static_cast<u32>((user_data * 0x9e3779b97f4a7
 
 bool reads(Op op) { return op == Op::readv || op == Op::read_fixed || op == Op::recvmsg; }
 bool fixed_buffer(Op op) { return op == Op::read_fixed || op == Op::write_fixed; }
+/// Bytes that the kernel reads beside the data: iovecs, a msghdr in front of them, a timespec.
 bool vectored(Op op) { return op == Op::readv || op == Op::writev || op == Op::sendmsg || op == Op::recvmsg; }
+u64 control_bytes(const Request& request) {
+  if (request.op == Op::timeout) return sizeof(Timespec);
+  return vectored(request.op) ? header_room + request.iovecs * sizeof(Iovec) : 0;
+}
 
 }  // namespace
 
@@ -135,7 +139,7 @@ void StepRunner::write_iovecs(RequestSlot& slot, u64 size, u32 count) {
   const u64 piece = size / count;
   for (u32 i = 0; i < count; ++i) {
     const Iovec iovec{slot.at + i * piece, i + 1 == count ? size - i * piece : piece};
-    app_.copy_out(slot.control + i * sizeof iovec, &iovec, sizeof iovec);
+    app_.copy_out(slot.control + header_room + i * sizeof iovec, &iovec, sizeof iovec);
   }
 }
 
@@ -146,7 +150,11 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
   RingState& state = shared_.rings[ring_index];
   RequestSlot* const slot = take_slot(transfers && !fixed_buffer(request.op) ? request.size.count : 0);
   if (slot == nullptr) return Prepared::failed;
-  if (slot->control == 0 && (slot->control = map_memory(control_bytes)) == 0) return Prepared::failed;
+  if (const u64 wanted = control_bytes(request); wanted > slot->control_bytes) {
+    slot->control = map_memory(wanted);
+    if (slot->control == 0) return Prepared::failed;
+    slot->control_bytes = (wanted + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
+  }
   slot->ring = ring_index;
   slot->op = request.op;
   slot->size = request.size.count;
@@ -200,10 +208,10 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
       sqe.prep_nop();
       break;
     case Op::readv:
-      sqe.prep_readv(fd, slot->control, request.iovecs, slot->offset);
+      sqe.prep_readv(fd, slot->control + header_room, request.iovecs, slot->offset);
       break;
     case Op::writev:
-      sqe.prep_writev(fd, slot->control, request.iovecs, slot->offset);
+      sqe.prep_writev(fd, slot->control + header_room, request.iovecs, slot->offset);
       break;
     case Op::fsync: {
       const bool ranged = request.offset.kind == Offset::Kind::at;
@@ -229,12 +237,12 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
       break;
     case Op::sendmsg:
     case Op::recvmsg: {
-      const Msghdr header{0, 0, 0, slot->control, request.iovecs, 0, 0, 0, 0};
-      app_.copy_out(slot->control + header_at, &header, sizeof header);
+      const Msghdr header{0, 0, 0, slot->control + header_room, request.iovecs, 0, 0, 0, 0};
+      app_.copy_out(slot->control, &header, sizeof header);
       if (request.op == Op::sendmsg)
-        sqe.prep_sendmsg(fd, slot->control + header_at, request.message.bits);
+        sqe.prep_sendmsg(fd, slot->control, request.message.bits);
       else
-        sqe.prep_recvmsg(fd, slot->control + header_at, request.message.bits);
+        sqe.prep_recvmsg(fd, slot->control, request.message.bits);
       break;
     }
     case Op::timeout: {

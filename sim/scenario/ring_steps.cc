@@ -203,8 +203,8 @@ bool StepRunner::start_ring(u32 index) {
 }
 
 s64 StepRunner::register_files(u32 index, const std::vector<Ref>& files) {
-  const uptr table = map_memory(files.size() * sizeof(s32));
-  if (table == 0) return -12;
+  if (!io_memory(files.size() * sizeof(s32))) return -12;
+  const uptr table = task_->io;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const s32 fd = app_.descriptor(plan_.file(files[i].name));
     app_.copy_out(table + i * sizeof fd, &fd, sizeof fd);
@@ -216,8 +216,8 @@ s64 StepRunner::register_files(u32 index, const std::vector<Ref>& files) {
 s64 StepRunner::register_buffers(u32 index, const BufferSet& set) {
   const u64 stride = (set.size.count + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
   const uptr memory = map_memory(stride * set.count);
-  const uptr table = memory == 0 ? 0 : map_memory(set.count * 16);
-  if (table == 0) return -12;
+  if (memory == 0 || !io_memory(set.count * 16)) return -12;
+  const uptr table = task_->io;
   for (u32 i = 0; i < set.count; ++i) {
     const u64 iovec[2] = {memory + i * stride, set.size.count};
     app_.copy_out(table + i * sizeof iovec, iovec, sizeof iovec);

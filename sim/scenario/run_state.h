@@ -22,7 +22,8 @@ struct RequestSlot {
   Op op = Op::nop;
   bool verify = false;
   uptr control = 0;  ///< iovecs, timespec, msghdr
-  uptr data = 0;     ///< own memory; `at` is where this request's data is
+  u64 control_bytes = 0;
+  uptr data = 0;  ///< own memory; `at` is where this request's data is
   uptr at = 0;
   u64 capacity = 0;  ///< bytes at `data`; a power of two of pages, or 0
   u64 offset = 0;    ///< in the file
@@ -65,7 +66,7 @@ struct TaskState {
   uptr* buffers = nullptr;   ///< TaskOptions::buffers
   u64* positions = nullptr;  ///< sequential offsets by open file
   uptr scratch = 0;          ///< a page
-  uptr io = 0;               ///< memory of read and write steps
+  uptr io = 0;               ///< memory of read, write and register steps
   u64 io_bytes = 0;
   u64 steps = 0;   ///< executed so far
   u64 rounds = 0;  ///< of its loops, so far

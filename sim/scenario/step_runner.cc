@@ -2,6 +2,7 @@
 // Control flow, time and the steps between tasks. Rings are in ring_steps.cc, other system calls in call_steps.cc.
 #include "sim/scenario/step_runner.h"
 
+#include <algorithm>
 #include <new>
 
 #include "kernel_model/core/prelude.h"
@@ -216,6 +217,14 @@ bool StepRunner::fail(const char* what) {
 bool StepRunner::expect(s64 got, const std::optional<Expression>& wanted, const char* call) {
   if (!wanted || got == value(*wanted)) return true;
   return fail("{} returned {}, expected {}", call, got, value(*wanted));
+}
+
+bool StepRunner::io_memory(u64 bytes) {
+  if (task_->io != 0 && bytes <= task_->io_bytes) return true;
+  if (task_->io != 0) app_.call(SYS_munmap, task_->io, task_->io_bytes);
+  task_->io_bytes = std::max((bytes + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE, u64{1}) * kernel::PAGE_SIZE;
+  task_->io = map_memory(task_->io_bytes);
+  return task_->io != 0;
 }
 
 uptr StepRunner::map_memory(u64 bytes) {

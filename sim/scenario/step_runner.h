@@ -140,6 +140,8 @@ class StepRunner {
   bool fail(const char* format, const Arguments&... arguments);
   /// Private anonymous memory; 0 and a failure if there is none.
   uptr map_memory(u64 bytes);
+  /// Sees to it that the task's memory for system calls of its own (TaskState::io) has so many bytes.
+  bool io_memory(u64 bytes);
 
   struct Locked {
     explicit Locked(SharedState& state) noexcept : lock(state.lock) {

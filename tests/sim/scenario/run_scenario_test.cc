@@ -44,6 +44,32 @@ TEST(RunScenario, ALostWakeupIsNamed) {
   EXPECT_NE(wrong(report).find("1 entry lies in the SQ"), std::string::npos) << wrong(report);
 }
 
+// A TIMEOUT's interrupt signals an eventfd, which completes a POLL_ADD that holds the last reference to the eventfd's file.
+TEST(RunScenario, AnInterruptMayDropTheLastReferenceToAFile) {
+  const std::string body = R"("files": {"e": {"type": "eventfd"}},
+    "rings": {"a": {"register_eventfd": "e"}, "b": {}},
+    "tasks": {"app": {"steps": [
+      {"submit": {"ring": "b", "op": "POLL_ADD", "file": "e"}}, {"close": {"file": "e"}},
+      {"submit": {"ring": "a", "op": "TIMEOUT", "after": "1ms"}}, {"wait": {"ring": "b"}}]}}, "allow": ["no-cqe-error"])";
+  for (const Engine engine : {Engine::timed, Engine::live}) {
+    RunOptions options;
+    options.engine = engine;
+    EXPECT_EQ(wrong(run(body, options)), "") << name_of(engine);
+  }
+}
+
+// A run with as many requests in flight as its memory allows for ends in a failure, not in a crash; and no request takes more
+// memory than it needs.
+TEST(RunScenario, MemoryThatRunsOutEndsInAFailureThatSaysSo) {
+  const auto many = [](const char* request, const char* times) {
+    return std::string(R"("machine": {"memory": "64MiB"}, "rings": {"r": {"entries": 64}}, "files": {"e": {"type": "eventfd"}},
+      "allow": ["no-cqe-error"], "tasks": {"app": {"steps": [{"repeat": )") +
+           times + R"(, "steps": [{"submit": {"ring": "r", )" + request + "}}]}]}}";
+  };
+  EXPECT_EQ(wrong(run(many(R"("op": "POLL_ADD", "file": "e")", "5000"))), "");
+  EXPECT_NE(wrong(run(many(R"("op": "TIMEOUT", "after": "1s")", "50000"))).find("no memory for"), std::string::npos);
+}
+
 TEST(RunScenario, AnErrorInACqeFailsUnlessAllowed) {
   const std::string body =
       R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "TIMEOUT", "after": "1ms"}}, {"wait": {"ring": "r"}}]}})";
@@ -211,6 +237,12 @@ TEST(RunScenario, AnAllocationFailsByTheFunctionThatMakesIt) {
   const std::string all = R"("faults": [{"allocation": "io_get_req", "every": 1}],
     "expect": [{"cqes": {"ring": "r", "res": "-EAGAIN", "count": 3}}])";
   EXPECT_EQ(wrong(run(R"("rings": {"r": {}}, )" + tasks + all)), "");
+}
+
+TEST(RunScenario, WhereEveryAllocationFailsTheRunItselfGoesOn) {
+  const RunReport report = run(R"("rings": {"r": {}}, "tasks": {"a": {"steps": []}}, "faults": [{"allocation": "any"}])");
+  EXPECT_FALSE(report.pass);
+  EXPECT_NE(wrong(report).find("t.json:"), std::string::npos) << wrong(report);
 }
 
 TEST(RunScenario, ARingThatCannotBeAllocatedIsEnomem) {
