@@ -13,6 +13,9 @@
 // Pollers that take the same lock in turn leave each other a changed world and are never skipped. If many passes in a row lead to
 // nothing (no system call, no data moved, nobody woken, no event, no look at a clock), and nothing is due, they never will.
 //
+// Who has to give way does not go on as before, unless it never asks and cannot be made to (a kernel thread without
+// cond_resched(), 5.1's SQ thread): for it the others in its queue change nothing.
+//
 // A jump ends before anything would have happened within the passes that it leaves out: with t the clock, d the length of a
 // pass and b the earliest bound, k = (b - 1 - t) / d passes leave the clock below b at each of their operations. What comes
 // after is executed. So every clock, every statistic and every event is that of the long way.
@@ -37,6 +40,7 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
   poll.last_world = poll.world;
   poll.last_bound = poll.bound;
   poll.last_locks = poll.locks;
+  poll.last_asks = poll.asks;
   poll.file = site.file;
   poll.line = site.line;
   if (idle) {
@@ -65,7 +69,7 @@ void TimedMachine::poll_pass(arch::Site site) noexcept {
   poll.effects = task->task->effects;
   poll.world = world_;
   poll.bound = kNever;
-  poll.locks = false;
+  poll.locks = poll.asks = false;
   if (task->task->clock >= task->task->deadline) go_on(*task);
 }
 
@@ -87,7 +91,8 @@ void TimedMachine::skip_from(TimedTask& task) noexcept {
     const TimedProcessor& on = processors_[cpu];
     const TimedTask* const lane = on.lane();
     if (lane == nullptr) continue;
-    const u64 slice_end = on.queue == nullptr ? kNever : on.resched ? 0 : on.slice_end;  // who must give way is not left alone
+    const bool keeps = on.queue == nullptr || (!may_be_preempted(*lane) && !lane->poll.asks && !lane->poll.last_asks);
+    const u64 slice_end = keeps ? kNever : on.resched ? 0 : on.slice_end;  // who must give way is not left alone
     common = std::min(common, slice_end);
     longest = std::max(longest, lane->poll.duration);
     lockers += lane->poll.last_locks || lane->poll.locks ? 1 : 0;

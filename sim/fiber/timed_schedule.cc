@@ -174,8 +174,9 @@ void TimedMachine::block(TimedTask& task) noexcept {
 }
 
 bool TimedMachine::need_resched() noexcept {
-  const TimedTask* const task = self();
+  TimedTask* const task = self();
   if (task == nullptr || task->interrupt) return false;
+  task->poll.asks = true;
   TimedProcessor& on = processors_[task->cpu];
   if (on.queue != nullptr && task->task->clock >= on.slice_end) on.resched = true;
   return on.resched;
@@ -184,6 +185,7 @@ bool TimedMachine::need_resched() noexcept {
 void TimedMachine::yield() noexcept {
   TimedTask* const task = self();
   if (task == nullptr || task->interrupt) return;
+  task->poll.asks = true;
   task->task->clock += task->task->memory_cost;
   if (processors_[task->cpu].queue != nullptr && task->spin_depth == 0) {
     give_way(*task, false);

@@ -20,12 +20,14 @@ struct PollState {
   u64 world = 0;        // everybody's effects then
   u64 bound = ~u64{0};  // clock at which something that the pass has read changes by itself: the next jiffy
   bool locks = false;   // it took a lock, or tried to
+  bool asks = false;    // it asked whether it should give way
 
   unsigned alike = 0;  // passes that were like the one before, nothing that they read having changed meanwhile
   u64 duration = 0;
   u64 last_world = 0;
   u64 last_bound = 0;
   bool last_locks = false;
+  bool last_asks = false;
   const char* file = nullptr;
   unsigned line = 0;
 
