@@ -23,11 +23,12 @@ namespace uringsim::sim::tape {
 
 namespace {
 
-constexpr u64 kStart = 100'000 * kMillisecond;  // the machine has been up for a while
-constexpr u64 kKillGraceMs = 3000;              // virtual, from SIGKILL to giving the process up
-constexpr u64 kWallLimitMs = 60'000;            // real: only a fault of the model takes longer
-constexpr unsigned kProcessors = 2;             // as the machines that were recorded
-constexpr u64 kDiskBytes = u64{512} << 20;      // below the root file system
+constexpr u64 kStart = 100'000 * kMillisecond;   // the machine has been up for a while
+constexpr u64 kKillGraceMs = 3000;               // virtual, from SIGKILL to giving the process up
+constexpr u64 kWallLimitMs = 60'000;             // real: only a fault of the model takes longer
+constexpr unsigned kProcessors = 2;              // as the machines that were recorded
+constexpr u64 kGracePeriod = 18 * kMillisecond;  // of RCU, as measured where the recordings were made: 12 to 30 ms at 250 Hz
+constexpr u64 kDiskBytes = u64{512} << 20;       // below the root file system
 
 /// Passes the kernel's events on as lines of text, in the words of Linux's tracepoints.
 class TraceLines final : public kernel::TraceSink {
@@ -110,6 +111,7 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   kernel::io_uring_profile profile = *kernel::find_profile(options.kernel);
   profile.stale_fsize = options.circumstances.stale_fsize;
   world_options.kernel = &profile;
+  world_options.options.rcu_grace_ns = kGracePeriod;
   world_options.bugs = options.bugs;
   world_options.fixes = options.fixes;
   if (options.with_trace) world_options.trace = &lines;
