@@ -317,6 +317,11 @@ void OperationalMachine::finish(End end) noexcept {
   unreachable();
 }
 
+void OperationalMachine::fail_here(const char* check, std::string text, const void* at, arch::Site site) noexcept {
+  if (!outside()) tell(OpKind::plain_read, at, 0, 0, 0, site);
+  fail(check, std::move(text));
+}
+
 void OperationalMachine::fail(const char* check, std::string text) noexcept {
   // By value and moved on: the caller's frame is dropped, and a string left in it would be lost.
   if (violation_.check.empty()) violation_ = {check, std::move(text)};

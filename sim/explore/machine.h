@@ -239,6 +239,9 @@ class OperationalMachine : public arch::Machine, private Ending {
   [[noreturn]] void finish(End end) noexcept;
   /// Ends the execution with a violation. Returns only outside of tasks.
   void fail(const char* check, std::string text) noexcept;
+  /// As fail(), in place of the operation under way on `at`: a step of the schedule stands for that, so that a replay comes to
+  /// it.
+  void fail_here(const char* check, std::string text, const void* at, arch::Site site) noexcept;
   /// The execution has to be run once more: the explorer has learnt something that it should have known.
   void again_please() noexcept { rerun_ = true; }
   [[nodiscard]] u32 choose_value(u32 options, ValueKind kind) noexcept {
@@ -254,10 +257,10 @@ class OperationalMachine : public arch::Machine, private Ending {
   /// The cell of a word that the current task accesses; ends the execution if it may not.
   [[nodiscard]] Cell& touch(const void* at, unsigned size, arch::Site site) noexcept {
     if (any_freed_ && shadow_.freed(at)) [[unlikely]]
-      fail("use-after-free", describe_access(at, size, site) + " touches memory that was freed");
+      fail_here("use-after-free", describe_access(at, size, site) + " touches memory that was freed", at, site);
     Cell* const cell = shadow_.cell(at, size);
     if (cell == nullptr) [[unlikely]]
-      fail("stray-access", describe_access(at, size, site) + " lies outside of the machine's memory");
+      fail_here("stray-access", describe_access(at, size, site) + " lies outside of the machine's memory", nullptr, site);
     return *cell;
   }
   [[nodiscard]] std::string describe_access(const void* at, unsigned size, arch::Site site) const;

@@ -107,8 +107,10 @@ void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
   if (!outside()) {
     point();
     if (any_freed_ && shadow_.freed(&timer)) [[unlikely]]
-      fail("use-after-free", fmt::format("{} starts a timer in {}(), in memory that was freed", task_name(current_),
-                                         current_scope(me()) != nullptr ? current_scope(me()) : "its program"));
+      fail_here("use-after-free",
+                fmt::format("{} starts a timer in {}(), in memory that was freed", task_name(current_),
+                            current_scope(me()) != nullptr ? current_scope(me()) : "its program"),
+                &timer, {});
     me().pass_effect = true;
     publish_into(timer_sync_);
   }

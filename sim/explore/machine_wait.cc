@@ -43,8 +43,10 @@ bool OperationalMachine::schedule(u64 deadline) noexcept {
     return deadline > world_.now;
   }
   if (task.spin_depth != 0 || task.task->in_interrupt)
-    fail("sleep-in-atomic", fmt::format("task {} sleeps {}", task.task->name,
-                                        task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context"));
+    fail_here(
+        "sleep-in-atomic",
+        fmt::format("task {} sleeps {}", task.task->name, task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context"),
+        task.state, {});
   if (deadline <= world_.now) {
     do_locked_store(*cell, task.state, 4, TASK_RUNNING);
     if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);

@@ -263,6 +263,47 @@ TEST(Minimise, EndsWithTheTimeOfTheSearchAndTheStorySaysSo) {
   }
 }
 
+// What fails is an operation that did not take place: a step of the repro stands for it all the same.
+TEST(Explore, ReprosOfWhatFailsInAnOperationAreNotStale) {
+  struct Words {
+    u32* block;
+    u32 done;
+    arch::Timer* timer;
+    arch::LockWord lock;
+  };
+  Tasks<Words> freed("freed"), timer("timer"), atomic("atomic");
+  freed.task("owner", [](Words& w) {
+    w.block = static_cast<u32*>(arch::machine().alloc(64, 16));
+    arch::machine().free(w.block, 64);
+    arch::WRITE_ONCE(w.done, 1);
+    arch::WRITE_ONCE(*w.block, 1);
+  });
+  timer.task("owner", [](Words& w) {
+    w.timer = new (arch::machine().alloc(sizeof(arch::Timer), 16)) arch::Timer;
+    arch::machine().free(w.timer, sizeof(arch::Timer));
+    arch::WRITE_ONCE(w.done, 1);
+    arch::machine().timer_start(*w.timer, 1'000);
+  });
+  atomic.task("owner", [](Words& w) {
+    arch::machine().lock(w.lock, arch::LockKind::spin, arch::Site::here());
+    arch::WRITE_ONCE(w.done, 1);
+    arch::machine().set_state(arch::TASK_UNINTERRUPTIBLE);
+    arch::machine().schedule(~u64{0});
+  });
+  for (Tasks<Words>* program : {&freed, &timer, &atomic}) {
+    program->task("other", [](Words& w) {
+      for (int i = 0; i < 3; i++) static_cast<void>(arch::READ_ONCE(w.done));
+    });
+    for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
+      const ExploreResult result = explore(*program, by(Search::random, memory));
+      ASSERT_TRUE(result.found) << program->name();
+      const ReplayResult again = replay(*program, result.repro);
+      EXPECT_EQ(again.difference, "") << program->name() << " under " << to_string(memory);
+      EXPECT_TRUE(again.violated);
+    }
+  }
+}
+
 // A store may be late for an interrupt that its task raises: a reordering although no load overtakes it.
 TEST(Minimise, AStoreThatIsLateForAnInterruptIsAReordering) {
   struct Words {
