@@ -14,6 +14,7 @@ struct rcu_state {
   arch::Timer timer;
   spinlock_t lock;
   list_head waiting;  ///< rcu_head::link, by due; lock
+  u64 began = 0;      ///< when the grace period under way began
 };
 
 namespace {
@@ -25,8 +26,9 @@ bool runs_in_kernel(const task_struct* task) noexcept {
 }
 
 /// A grace period begins: notes where everybody is. Lock of rcu held.
-void grace_period_begins() noexcept {
+void grace_period_begins(u64 now) noexcept {
   Kernel& k = kernel();
+  k.rcu->began = now;
   spin_lock(&k.tasklist_lock);
   list_for_each_entry(task, &k.tasks, task_struct, tasks) {
     task->rcu_seen = __atomic_load_n(&task->rcu_passed, __ATOMIC_ACQUIRE);
@@ -34,13 +36,24 @@ void grace_period_begins() noexcept {
   spin_unlock(&k.tasklist_lock);
 }
 
+/// Has `task` passed a quiescent state since the grace period began? A kernel thread has if it slept: cond_resched() reports one
+/// only once the grace period is old and asks for it (rcu_all_qs(), jiffies_to_sched_qs: a tenth of a second), so that 5.4's SQ
+/// thread, which spins with it, holds up whoever waits. Divergence: giving way within cond_resched() counts as late.
+bool has_passed(const task_struct* task, bool old) noexcept {
+  const u64 passed = __atomic_load_n(&task->rcu_passed, __ATOMIC_ACQUIRE);
+  const bool kernel_thread = (__atomic_load_n(&task->flags, __ATOMIC_RELAXED) & PF_KTHREAD) != 0;
+  if (kernel_thread && !old) return passed / RCU_SLEPT != task->rcu_seen / RCU_SLEPT;
+  return passed != task->rcu_seen;
+}
+
 /// Somebody has been in the kernel since it began.
-bool somebody_holds_out() noexcept {
+bool somebody_holds_out(u64 now) noexcept {
   Kernel& k = kernel();
+  const bool old = now - k.rcu->began > NSEC_PER_SEC / 10;
   bool found = false;
   spin_lock(&k.tasklist_lock);
   list_for_each_entry(task, &k.tasks, task_struct, tasks) {
-    if (runs_in_kernel(task) && __atomic_load_n(&task->rcu_passed, __ATOMIC_ACQUIRE) == task->rcu_seen) found = true;
+    if (runs_in_kernel(task) && !has_passed(task, old)) found = true;
   }
   spin_unlock(&k.tasklist_lock);
   return found;
@@ -50,7 +63,7 @@ bool somebody_holds_out() noexcept {
 void grace_period_over(arch::Timer* timer) noexcept {
   rcu_state* const rcu = container_of(timer, rcu_state, timer);
   const u64 now = timer->due;
-  if (somebody_holds_out()) {
+  if (somebody_holds_out(now)) {
     arch::machine().timer_start(*timer, now + TICK_NSEC());  // look again at the next tick
     return;
   }
@@ -59,7 +72,7 @@ void grace_period_over(arch::Timer* timer) noexcept {
   while (!list_empty(&rcu->waiting) && list_first_entry(&rcu->waiting, rcu_head, link)->due <= now)
     list_move_tail(rcu->waiting.next, &ready);
   if (!list_empty(&rcu->waiting)) {
-    grace_period_begins();
+    grace_period_begins(now);
     arch::machine().timer_start(rcu->timer, std::max(now + 1, list_first_entry(&rcu->waiting, rcu_head, link)->due));
   }
   spin_unlock(&rcu->lock);
@@ -84,10 +97,11 @@ void call_rcu(rcu_head* head, void (*func)(rcu_head*)) noexcept {
   head->func = func;
   spin_lock(&rcu->lock);
   const bool idle = list_empty(&rcu->waiting);
-  head->due = k.machine.now() + k.options.rcu_grace_ns;
+  const u64 now = k.machine.now();
+  head->due = now + k.options.rcu_grace_ns;
   list_add_tail(&head->link, &rcu->waiting);
   if (idle) {
-    grace_period_begins();
+    grace_period_begins(now);
     k.machine.timer_start(rcu->timer, head->due);
   }
   spin_unlock(&rcu->lock);

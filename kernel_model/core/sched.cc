@@ -5,6 +5,7 @@
 
 #include "kernel_model/core/jiffies.h"
 #include "kernel_model/core/kernel.h"
+#include "kernel_model/core/rcu.h"
 #include "kernel_model/core/signal.h"
 #include "kernel_model/core/upper.h"
 #include "kernel_model/core/workqueue.h"
@@ -28,7 +29,7 @@ void look_for_signals(task_struct* task) noexcept {
 /// Sleeps; false if the deadline ended it.
 bool schedule_until(u64 deadline) noexcept {
   task_struct* const task = current();
-  rcu_quiescent_state();
+  __atomic_store_n(&task->rcu_passed, task->rcu_passed + RCU_SLEPT, __ATOMIC_RELEASE);
   look_for_signals(task);
   // Models sched_submit_work(): what was held back is what the task may be about to wait for.
   if (task->plug != nullptr && kernel().upper != nullptr && kernel().upper->flush_plug != nullptr)
