@@ -59,6 +59,11 @@ TEST(Cli, UsageErrorsAreOneLineAndExitWithTwo) {
   }
 }
 
+TEST(Cli, ANumberThatIsNoneIsToldWithItsOptionAndWhatWouldBeRight) {
+  EXPECT_EQ(uringsim("run scenarios/lessons/first-nop.json --seed 1e3").out,
+            "uringsim: run: --seed: 1e3 is not a number from 0 on\n");
+}
+
 TEST(Cli, WhatComesLaterIsRefusedByName) {
   EXPECT_NE(uringsim("exec -- true").out.find("\"exec\" is not part of this version"), std::string::npos);
   EXPECT_NE(uringsim("run scenarios/lessons/first-nop.json --step").out.find("--step is not part of this version"),

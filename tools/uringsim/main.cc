@@ -57,6 +57,10 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int a
   std::string what = error.what();
   for (char& c : what)
     if (c == '\n') c = ' ';
+  constexpr std::string_view conversion = "Could not convert: ", between = " = ";  // all such options take numbers
+  if (const auto at = what.find(between); what.rfind(conversion, 0) == 0 && at != std::string::npos)
+    return fmt::format("{}: {}: {} is not a number from 0 on", command.get_name(),
+                       what.substr(conversion.size(), at - conversion.size()), what.substr(at + between.size()));
   return fmt::format("{}: {}", command.get_name(), what);
 }
 
