@@ -169,6 +169,7 @@ class Graph {
     frees_.reset();
     fires_.reset();
     ranges_.reset();
+    waiting_.reset();
     std::memset(static_cast<void*>(&event[0]), 0, sizeof event[0]);
     porf[0] = ordered[0] = Set{};
     porf[0].set(0);
@@ -196,6 +197,7 @@ class Graph {
     frees_ = other.frees_;
     fires_ = other.fires_;
     ranges_ = other.ranges_;
+    waiting_ = other.waiting_;
   }
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
@@ -283,6 +285,7 @@ class Graph {
       frees_.clear(id);
       fires_.clear(id);
       ranges_.clear(id);
+      waiting_.clear(id);
       Thread& t = threads[e.thread];
       t.last = e.po_prev;
       t.length--;
@@ -296,6 +299,9 @@ class Graph {
   [[nodiscard]] const Set& readers(EventId store, u16 word) const noexcept {
     return store == 0 ? words[word].initial_readers : readers_[store];
   }
+  /// Those of them that the order of events goes by. That somebody waited is not seen by anybody: it may have come for the lock
+  /// only once that was free.
+  [[nodiscard]] Set who_read(EventId store, u16 word) const noexcept { return readers(store, word) - waiting_; }
   /// Changes what an event is, between linking and completing it: a compare-exchange stores only if it read the right value.
   void set_flags(EventId id, u16 flags) noexcept {
     event[id].flags = flags;
@@ -303,6 +309,10 @@ class Graph {
       fences_.set(id);
     else
       fences_.clear(id);
+    if ((flags & kWaiting) != 0)
+      waiting_.set(id);
+    else
+      waiting_.clear(id);
   }
 
   [[nodiscard]] EventId co_next(EventId store, u16 word) const noexcept {
@@ -408,6 +418,7 @@ class Graph {
     if ((flags & kFull) != 0) fences_.set(id);
     if ((flags & kFree) != 0) frees_.set(id);
     if ((flags & kRange) != 0) ranges_.set(id);
+    if ((flags & kWaiting) != 0) waiting_.set(id);
   }
   [[nodiscard]] Set close(Set set) const noexcept;
   [[nodiscard]] Set bounds(EventId last, u16 flags) const noexcept;
@@ -420,12 +431,13 @@ class Graph {
   MemoryModel model_;
   bool any_rmw_ = false;
   u16 count_ = 1;
-  Set stores_;  // all stores
-  Set plain_;   // all plain accesses
-  Set fences_;  // weak: all full barriers
-  Set ranges_;  // all accesses to ranges
-  Set frees_;   // all events that give memory back
-  Set fires_;   // all stores with which timers fire
+  Set stores_;   // all stores
+  Set plain_;    // all plain accesses
+  Set fences_;   // weak: all full barriers
+  Set ranges_;   // all accesses to ranges
+  Set waiting_;  // all loads that found a lock held, or their task still asleep
+  Set frees_;    // all events that give memory back
+  Set fires_;    // all stores with which timers fire
   Set readers_[kCapacity];
 };
 

@@ -131,7 +131,7 @@ Mask<W> Graph<W>::close(Set set) const noexcept {
     done |= left;
     left.each([&](unsigned bit) {
       const Event& e = event[bit];
-      Set earlier = readers(e.co_prev, e.word);
+      Set earlier = who_read(e.co_prev, e.word);
       earlier.set(e.co_prev);
       earlier -= set;
       if (earlier.any()) earlier.each([&](unsigned other) { set |= order_of(static_cast<EventId>(other)); });
@@ -217,7 +217,7 @@ Mask<W> Graph<W>::fences_before(const Set& seen) const noexcept {
     older(bit);
     const u16 word = event[bit].word;
     for (EventId store = event[bit].co_prev;; store = event[store].co_prev) {
-      readers(store, word).each(older);
+      who_read(store, word).each(older);
       if (store == 0 || seen.test(store)) break;
       older(store);
     }

@@ -155,6 +155,7 @@ bool Search<W>::plainest(EventId id, const Set& causes) const {
   if ((e.flags & kRead) != 0) {
     store = e.rf;
     if (!there(store)) return false;
+    if ((e.flags & kWaiting) != 0) return true;  // whoever had the lock then, it is the load that takes it that counts
   } else if (!(g.readers(id, e.word) & (Set::below(id) | causes)).any()) {
     // Nobody older reads it.
   } else {

@@ -76,7 +76,7 @@ class Player {
   [[nodiscard]] bool store_in_order(EventId store, EventId except) const {
     const Event& e = g_.event[store];
     if (newest(e.word) != e.co_prev) return false;
-    auto waiting = g_.readers(e.co_prev, e.word) - played_;
+    auto waiting = g_.who_read(e.co_prev, e.word) - played_;
     if (except != 0) waiting.clear(except);
     return !waiting.any();
   }
@@ -91,6 +91,7 @@ class Player {
     const EventId id = next_marked(thread);
     if (id == 0) return next_[thread] != 0;
     if (plain && id == late_ && !played_.test(early_)) return false;
+    if (is(id, kWaiting)) return true;
     const Event& e = g_.event[id];
     if (is(id, kSync)) {
       if (!played_.test(e.rf)) return false;

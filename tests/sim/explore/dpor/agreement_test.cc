@@ -167,5 +167,70 @@ TEST(DporAgreement, AThousandGeneratedProgramsEndInTheSameStatesWhicheverExplore
   std::cout << compared << " programs, " << states << " final states, " << executions << " executions of graphs\n";
 }
 
+/// Two or three tasks that take a lock once or twice, with accesses before, inside and behind.
+std::string generate_with_locks(u64 seed) {
+  Dice dice(seed);
+  const unsigned tasks = 2 + dice.below(2);
+  char next_register = 'a';
+  const auto access = [&] {
+    const std::string word(1, "xyz"[dice.below(3)]);
+    const unsigned kind = dice.below(4);
+    const std::string value = std::to_string(1 + dice.below(3));
+    if (kind < 2 && next_register <= 'h')
+      return std::string(1, next_register++) + (kind == 0 ? "=" + word : "=add " + word + " 1");
+    return word + (kind % 2 == 0 ? "=" : ":=") + value;
+  };
+  std::string text;
+  for (unsigned task = 0; task < tasks; task++) {
+    std::string separator = task == 0 ? "" : " | ";
+    const auto put = [&](const std::string& op) { text += std::exchange(separator, "; ") + op; };
+    const unsigned sections = 1 + (tasks == 2 ? dice.below(2) : 0);
+    for (unsigned i = 0; i < sections; i++) {
+      if (dice.below(3) != 0) put(access());
+      put("lock l");
+      if (dice.below(2) != 0) put(access());
+      put("unlock l");
+    }
+    if (dice.below(3) != 0) put(access());
+  }
+  return text;
+}
+
+TEST(DporAgreement, ProgramsThatTakeLocksEndInTheSameStatesWhicheverExplorerRunsThem) {
+  constexpr Memory kOperational[] = {Memory::sc, Memory::tso, Memory::weak};
+  constexpr MemoryModel kAxiomatic[] = {MemoryModel::sc, MemoryModel::tso, MemoryModel::weak};
+  unsigned compared = 0;
+  for (u64 seed = 1; compared < 300; seed++) {
+    ASSERT_LT(seed, 2000u) << compared;
+    const std::string text = generate_with_locks(seed);
+    for (int model = 0; model < 3; model++) {
+      programs::Litmus program("generated", text);
+      program.may_block();
+      const Reached slow = by_interleavings(program, kOperational[model], 4'000);
+      if (!slow.exhausted) break;
+      u64 executions = 0;
+      const Reached fast = by_graphs(program, kAxiomatic[model], executions);
+      ASSERT_TRUE(fast.exhausted) << text;
+      ASSERT_EQ(fast.states, slow.states) << "seed " << seed << " under " << to_string(kOperational[model]) << ": " << text;
+      compared++;
+    }
+  }
+}
+
+TEST(DporAgreement, WhatStandsAroundASectionIsTriedInEveryOrderAndOnceEach) {
+  const std::pair<const char*, u64> programs[] = {
+      {"a=x; lock l; unlock l | lock l; unlock l; x=1", 3},
+      {"a=x; lock l; b=add z 1; unlock l | lock l; c=add z 1; unlock l; x=1 | lock l; d=add z 1; unlock l; x=2", 22},
+      {"e=y; lock l; c=add z 1; unlock l; x=1 | a=x; lock l; d=add z 1; unlock l; y=1 | lock l; b=add z 1; unlock l", 12},
+      {"e=y; lock l; c=add z 1; unlock l; x=1 | a=x; lock l; d=add z 1; unlock l; y=1 | f=x; lock l; b=add z 1; unlock l; y=2",
+       40}};
+  for (const auto& [text, count] : programs) {
+    programs::Litmus program("sections", text);
+    u64 executions = 0;
+    EXPECT_TRUE(by_graphs(program, MemoryModel::sc, executions).exhausted);
+    EXPECT_EQ(executions, count) << text;
+  }
+}
+
 }  // namespace
 }  // namespace uringsim::sim::dpor
