@@ -71,7 +71,7 @@ struct ExploreResult {
   sim::Violation violation;
   sim::Cost cost;           ///< of the minimised schedule; cost.lines is `steps` of the JSON output
   std::string story;        ///< for people
-  bool hurried = false;  ///< the time was up before the schedule was known to be the simplest
+  bool hurried = false;     ///< the time was up before the schedule was known to be the simplest
   std::string unconfirmed;  ///< not empty: dpor stopped at this, but no schedule shows it; nothing is found, nor excluded
   sim::Repro repro;
   std::string error;  ///< not empty: the program cannot be explored, and why

@@ -378,7 +378,8 @@ class OperationalMachine : public arch::Machine, private Ending {
   void move_time(u32 acting) noexcept;
   void look_at_timers() noexcept;
   void update_time() noexcept;
-  void set_time(u64 now, u32 acting, u32 how) noexcept;
+  [[nodiscard]] u64 next_due() const noexcept;
+  void set_time(u64 now, u32 acting, u32 ticks) noexcept;
   [[nodiscard]] bool time_moves_for_pollers() const noexcept;
   void time_for_pollers() noexcept;
   void run_service(u32& context, arch::Task& task, const char* name, void (*entry)(void*)) noexcept;

@@ -37,10 +37,7 @@ void OperationalMachine::update_time() noexcept {
 }
 
 void OperationalMachine::move_time(u32 acting) noexcept {
-  u64 due = kNever;
-  if (world_.timers != nullptr && world_.timers->due > world_.now) due = world_.timers->due;
-  for (u32 i = 0; world_.sleepers != 0 && i < tasks_; i++)
-    if (records_[i].blocked == Blocked::sleeping && !records_[i].timed_out) due = std::min(due, records_[i].deadline);
+  u64 due = next_due();
   if (time_moves_for_pollers() && world_.now + world_.step_ns < due) {
     due = world_.now + world_.step_ns;
     world_.step_ns = std::min(world_.step_ns * 2, kLongestStep);
@@ -58,14 +55,23 @@ void OperationalMachine::move_time(u32 acting) noexcept {
   set_time(due, acting, 0);
 }
 
-/// It is `now` from here on. `how`: 0, or kUnasked where Strategy::time_passes() has wanted it.
-void OperationalMachine::set_time(u64 now, u32 acting, u32 how) noexcept {
+/// When the next timer or deadline is due; kNever if there is none.
+u64 OperationalMachine::next_due() const noexcept {
+  u64 due = kNever;
+  if (world_.timers != nullptr && world_.timers->due > world_.now) due = world_.timers->due;
+  for (u32 i = 0; world_.sleepers != 0 && i < tasks_; i++)
+    if (records_[i].blocked == Blocked::sleeping && !records_[i].timed_out) due = std::min(due, records_[i].deadline);
+  return due;
+}
+
+/// It is `now` from here on. `ticks`: 0, or how far Strategy::time_passes() has wanted it to move.
+void OperationalMachine::set_time(u64 now, u32 acting, u32 ticks) noexcept {
   world_.now = now;
   if (recording_ != nullptr) {
     Step step;
     step.kind = OpKind::time;
     step.after = now;
-    step.choice = how;
+    step.choice = ticks;
     step.preempts = acting != kNobody && (runnable_ & bit(acting)) != 0;
     recording_->push_back(step);
     strategy_->step(step);
@@ -87,8 +93,9 @@ void OperationalMachine::set_time(u64 now, u32 acting, u32 how) noexcept {
 u64 OperationalMachine::now() noexcept {
   if (outside()) return world_.now;
   me().pass_time = true;
-  if (!time_moves_ && strategy_ != nullptr && strategy_->time_passes(current_))
-    set_time(world_.now + options_.tick_ns, current_, kUnasked);
+  const u32 ticks = strategy_ != nullptr ? strategy_->time_passes(current_, options_.tick_ns) : 0;
+  if (const u64 then = world_.now + ticks * options_.tick_ns; ticks != 0 && then < next_due())
+    set_time(then, current_, ticks);
   else
     point();  // even if time cannot move yet: others may begin to wait for it before the look
   if (recording_ != nullptr) write_down(OpKind::now, 0, 8, world_.now, world_.now, {}, nullptr);

@@ -41,8 +41,12 @@ class Guided final : public Strategy {
   }
   void again() override { at_ = 0; }
   Action action(const Choices& choices) noexcept override {
-    while (at_ < decisions_.size() && !choices.allows(decisions_[at_].action)) at_++;
-    if (at_ < decisions_.size()) return decisions_[at_].action;
+    for (; at_ < decisions_.size(); at_++) {
+      // Time that moves as somebody looks at it moves once whoever looks is running.
+      const bool at_a_look = decisions_[at_].action == kTimeAction && decisions_[at_].choice != 0;
+      const Action action = decisions_[std::min(at_ + (at_a_look ? 1 : 0), decisions_.size() - 1)].action;
+      if (choices.allows(action)) return action;
+    }
     if (choices.current != kNobody) {
       if (choices.allows(drain_action(choices.current))) return drain_action(choices.current);
       if (choices.allows(run_action(choices.current))) return run_action(choices.current);
@@ -52,8 +56,8 @@ class Guided final : public Strategy {
   u32 value(u32 options, ValueKind) noexcept override {
     return at_ < decisions_.size() && decisions_[at_].choice < options ? decisions_[at_].choice : 0;
   }
-  bool time_passes(u32) noexcept override {
-    return at_ < decisions_.size() && decisions_[at_].action == kTimeAction && decisions_[at_].choice == kUnasked;
+  u32 time_passes(u32, u64) noexcept override {
+    return at_ < decisions_.size() && decisions_[at_].action == kTimeAction ? decisions_[at_].choice : 0;
   }
   void step(const Step& step) noexcept override {
     const Action action = step.kind == OpKind::time    ? kTimeAction

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace uringsim::sim {
 
 namespace {
@@ -106,7 +108,9 @@ Action ReplayStrategy::action(const Choices& choices) noexcept {
     difference_ = fmt::format("the schedule ends after step {}, but the execution goes on", at_);
     return kStop;
   }
-  const Step& next = schedule_.steps[at_];
+  // Time that moves as somebody looks at it moves once whoever looks is running.
+  const bool at_a_look = schedule_.steps[at_].kind == OpKind::time && schedule_.steps[at_].choice != 0;
+  const Step& next = schedule_.steps[std::min(at_ + (at_a_look ? 1 : 0), schedule_.steps.size() - 1)];
   const Action action = next.kind == OpKind::time    ? kTimeAction
                         : next.kind == OpKind::drain ? drain_action(next.task)
                                                      : run_action(next.task);
@@ -156,6 +160,16 @@ void LeadStrategy::again() {
 size_t LeadStrategy::front(u32 task) const noexcept {
   for (size_t i = first_; i < steps_.size(); i++)
     if (!done_[i] && steps_[i].task == task && steps_[i].kind != OpKind::drain) return i;
+  return kNone;
+}
+
+/// The next step of `task`, if all that it does until then is to look at the clock and find that it has not moved yet.
+size_t LeadStrategy::look_that_moves_time(u32 task) const noexcept {
+  for (size_t i = front(task); i < steps_.size(); i++) {
+    if (done_[i] || steps_[i].task != task || steps_[i].kind == OpKind::drain) continue;
+    if (moves_time(steps_[i])) return i;
+    if (steps_[i].kind != OpKind::now) break;
+  }
   return kNone;
 }
 
@@ -218,15 +232,20 @@ u32 LeadStrategy::value(u32 options, ValueKind kind) noexcept {
   return 0;
 }
 
-bool LeadStrategy::time_passes(u32 task) noexcept {
-  const size_t next = front(task);
-  if (next == kNone || !moves_time(steps_[next])) return false;
-  waits_for_time_ |= u64{1} << task;
-  done(next);
-  return true;
+u32 LeadStrategy::time_passes(u32 task, u64 tick_ns) noexcept {
+  const size_t next = look_that_moves_time(task);
+  if (next == kNone) return 0;
+  running_ = task;
+  return static_cast<u32>(std::min<u64>((steps_[next].after - steps_[next].before + tick_ns - 1) / tick_ns, ~u32{0}));
 }
 
 void LeadStrategy::step(const Step& step) noexcept {
+  if (step.kind == OpKind::time && step.choice != 0) {  // as time_passes() has asked
+    waits_for_time_ |= u64{1} << running_;
+    const size_t moved = look_that_moves_time(running_);
+    for (size_t i = front(running_); i < moved; i = front(running_)) done(i);
+    return done(moved);
+  }
   if (step.task >= kMaxTasks) return;
   if (step.kind == OpKind::drain) {
     for (size_t i = first_; i < steps_.size(); i++) {

@@ -44,8 +44,8 @@ class ReplayStrategy final : public Strategy {
   void again() override;
   Action action(const Choices& choices) noexcept override;
   u32 value(u32 options, ValueKind kind) noexcept override;
-  bool time_passes(u32) noexcept override {
-    return at_ < schedule_.steps.size() && schedule_.steps[at_].kind == OpKind::time && schedule_.steps[at_].choice == kUnasked;
+  u32 time_passes(u32, u64) noexcept override {
+    return at_ < schedule_.steps.size() && schedule_.steps[at_].kind == OpKind::time ? schedule_.steps[at_].choice : 0;
   }
   void step(const Step& step) noexcept override;
 
@@ -78,7 +78,7 @@ class LeadStrategy final : public Strategy {
   void again() override;
   Action action(const Choices& choices) noexcept override;
   u32 value(u32 options, ValueKind kind) noexcept override;
-  bool time_passes(u32 task) noexcept override;
+  u32 time_passes(u32 task, u64 tick_ns) noexcept override;
   void step(const Step& step) noexcept override;
 
  private:
@@ -86,6 +86,7 @@ class LeadStrategy final : public Strategy {
 
   /// The first step of `task` that has not been done.
   [[nodiscard]] size_t front(u32 task) const noexcept;
+  [[nodiscard]] size_t look_that_moves_time(u32 task) const noexcept;
   void done(size_t index) noexcept;
 
   std::vector<Step> steps_;

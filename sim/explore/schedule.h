@@ -9,6 +9,7 @@
 //   read-modify-write as load, counting only stores that it could have read (it stores right behind the one it reads)
 //   choose            the option taken
 //   poll              which of the words that have news gives it (in order of reading; 0 is the first)
+//   time              how many ticks it moved because Strategy::time_passes() asked for that; 0: to the next thing due
 // Under tso a store takes effect when it is drained: the store step puts it into the buffer, a drain step of the same task
 // takes the oldest one out. Barriers and locked operations drain what is left without a step of its own.
 #pragma once
@@ -60,9 +61,6 @@ constexpr u32 kNobody = ~u32{0};
 /// A value that points into the arena is told as this and the arena offset.
 constexpr u64 kPointer = u64{0x4000} << 48;
 constexpr bool is_pointer(u64 value) noexcept { return value >> 48 == kPointer >> 48; }
-
-/// Step::choice of a move of time for which Strategy::time_passes() has asked.
-constexpr u32 kUnasked = 1;
 
 struct Step {
   u32 task = kNobody;  ///< its arch::Task::id; kNobody for time

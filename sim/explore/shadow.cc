@@ -9,8 +9,19 @@ Cell* Shadow::make(u64 granule, unsigned size) noexcept {
   const u32 id = used_++;
   Cell& cell = cells_[id];
   if (size == 8 && (granule % 2 != 0 || granule + 1 >= index_.size())) size = 4;  // unaligned: not a word
-  cell = Cell{
-      base_ + granule * 4, static_cast<u8>(size == 8 ? 8 : 4), 0, 0, 0, {}, {}, nullptr, nullptr, nullptr, 0, plain_[granule] != 0, false};
+  cell = Cell{base_ + granule * 4,
+              static_cast<u8>(size == 8 ? 8 : 4),
+              0,
+              0,
+              0,
+              {},
+              {},
+              nullptr,
+              nullptr,
+              nullptr,
+              0,
+              plain_[granule] != 0,
+              false};
   index_[granule] = id;
   if (cell.size == 8) {
     // The upper half may have been touched alone: from now on it belongs to the whole.

@@ -54,9 +54,9 @@ class Strategy {
   virtual Action action(const Choices& choices) noexcept = 0;
   /// A number below `options`, which is at least 2.
   virtual u32 value(u32 options, ValueKind kind) noexcept = 0;
-  /// Has time gone on when `task` looks at the clock, where nobody has waited for that so far? Searches on this machine leave it
-  /// out: whoever looks again finds it later. Who follows a schedule may need it.
-  virtual bool time_passes(u32 /*task*/) noexcept { return false; }
+  /// How many ticks of `tick_ns` has time gone on when `task` looks at the clock, though nothing is due so soon? Searches on this
+  /// machine leave it out: whoever looks again finds it later. Who follows a schedule may need it.
+  virtual u32 time_passes(u32 /*task*/, u64 /*tick_ns*/) noexcept { return 0; }
   /// A step was taken; called in recorded executions only.
   virtual void step(const Step&) noexcept {}
   /// The execution is over after `points` scheduling points.
