@@ -163,16 +163,6 @@ size_t LeadStrategy::front(u32 task) const noexcept {
   return kNone;
 }
 
-/// The next step of `task`, if all that it does until then is to look at the clock and find that it has not moved yet.
-size_t LeadStrategy::look_that_moves_time(u32 task) const noexcept {
-  for (size_t i = front(task); i < steps_.size(); i++) {
-    if (done_[i] || steps_[i].task != task || steps_[i].kind == OpKind::drain) continue;
-    if (moves_time(steps_[i])) return i;
-    if (steps_[i].kind != OpKind::now) break;
-  }
-  return kNone;
-}
-
 void LeadStrategy::done(size_t index) noexcept {
   done_[index] = true;
   while (first_ < steps_.size() && done_[first_]) first_++;
@@ -233,8 +223,8 @@ u32 LeadStrategy::value(u32 options, ValueKind kind) noexcept {
 }
 
 u32 LeadStrategy::time_passes(u32 task, u64 tick_ns) noexcept {
-  const size_t next = look_that_moves_time(task);
-  if (next == kNone) return 0;
+  const size_t next = front(task);
+  if (next == kNone || !moves_time(steps_[next])) return 0;
   running_ = task;
   return static_cast<u32>(std::min<u64>((steps_[next].after - steps_[next].before + tick_ns - 1) / tick_ns, ~u32{0}));
 }
@@ -242,9 +232,7 @@ u32 LeadStrategy::time_passes(u32 task, u64 tick_ns) noexcept {
 void LeadStrategy::step(const Step& step) noexcept {
   if (step.kind == OpKind::time && step.choice != 0) {  // as time_passes() has asked
     waits_for_time_ |= u64{1} << running_;
-    const size_t moved = look_that_moves_time(running_);
-    for (size_t i = front(running_); i < moved; i = front(running_)) done(i);
-    return done(moved);
+    return done(front(running_));
   }
   if (step.task >= kMaxTasks) return;
   if (step.kind == OpKind::drain) {

@@ -86,7 +86,6 @@ class LeadStrategy final : public Strategy {
 
   /// The first step of `task` that has not been done.
   [[nodiscard]] size_t front(u32 task) const noexcept;
-  [[nodiscard]] size_t look_that_moves_time(u32 task) const noexcept;
   void done(size_t index) noexcept;
 
   std::vector<Step> steps_;

@@ -47,12 +47,14 @@ template <unsigned W>
 bool Search<W>::ticks_passed(u64 period, s64 count) noexcept {
   if (static_cast<s64>(ticks(period)) > count) return true;
   if (set_up_) return false;
+  const EventId look = trail_newest_;
   const u32 not_yet = decide(2, kOfTime);
   tell_as(OpKind::time);
   if (not_yet != 0) {
     running().waited = true;
     return false;
   }
+  if (recording_) trail_[look].kind = OpKind::time;  // one look, which finds that time has gone on
   reach(static_cast<u64>(count + 1) * period);
   running().effect = true;
   return true;

@@ -222,7 +222,8 @@ TEST(DporPlainAgreement, GeneratedProgramsAreRightOrWrongWhicheverExplorerRunsTh
 
 TEST(DporPlainAgreement, ProgramsOnWhichTheyOnceDisagreed) {
   unsigned right = 0;
-  for (const u64 seed : {644, 1478, 2309, 3174, 4400, 4636, 6368, 109482}) EXPECT_TRUE(expect_same(seed, right)) << seed;
+  for (const u64 seed : std::initializer_list<u64>{644, 1478, 2309, 3174, 4400, 4636, 6368, 109482})
+    EXPECT_TRUE(expect_same(seed, right)) << seed;
 }
 
 }  // namespace
