@@ -379,6 +379,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   void look_at_timers() noexcept;
   void update_time() noexcept;
   [[nodiscard]] u64 next_due() const noexcept;
+  void must_be_there(const arch::Timer& timer, const char* does) noexcept;
   void set_time(u64 now, u32 acting, u32 ticks) noexcept;
   [[nodiscard]] bool time_moves_for_pollers() const noexcept;
   void time_for_pollers() noexcept;

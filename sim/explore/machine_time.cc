@@ -110,14 +110,19 @@ void OperationalMachine::unlink(arch::Timer& timer) noexcept {
   timer.armed = false;
 }
 
+/// The current task `does` something to the timer.
+void OperationalMachine::must_be_there(const arch::Timer& timer, const char* does) noexcept {
+  if (any_freed_ && shadow_.freed(&timer)) [[unlikely]]
+    fail_here("use-after-free",
+              fmt::format("{} {} a timer in {}(), in memory that was freed", task_name(current_), does,
+                          current_scope(me()) != nullptr ? current_scope(me()) : "its program"),
+              &timer, {});
+}
+
 void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
   if (!outside()) {
     point();
-    if (any_freed_ && shadow_.freed(&timer)) [[unlikely]]
-      fail_here("use-after-free",
-                fmt::format("{} starts a timer in {}(), in memory that was freed", task_name(current_),
-                            current_scope(me()) != nullptr ? current_scope(me()) : "its program"),
-                &timer, {});
+    must_be_there(timer, "starts");
     me().pass_effect = true;
     publish_into(timer_sync_);
   }
@@ -134,7 +139,10 @@ void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
 }
 
 int OperationalMachine::timer_cancel(arch::Timer& timer) noexcept {
-  if (!outside()) point();
+  if (!outside()) {
+    point();
+    must_be_there(timer, "cancels");
+  }
   int result = world_.running_timer == &timer ? -1 : 0;
   if (timer.armed) {
     unlink(timer);
