@@ -20,7 +20,8 @@ TEST_P(HostileOnThreads, ApplicationsDoNotDamageTheKernel) {
     shared.options.seed = seed;
     shared.options.steps = kHostileStepsOfAWorld;
     shared.options.iopoll = false;
-    World world(machine, {.kernel = GetParam()});
+    // Nobody tells a use after free on threads, so what 5.4 frees too early by nature would damage whatever comes to lie there.
+    World world(machine, {.kernel = GetParam(), .fixes = {kernel::Bug::timeout_armed_after_unlock}});
     world.add_process({"nanny"}, [&] { run_hostile(shared); });
     const RunResult result = machine.run(world.tasks(), 600'000'000'000);
     EXPECT_EQ(result.end, RunEnd::finished) << result.describe();
