@@ -159,14 +159,14 @@ TEST(LiveInterrupt, EveryRaisedInterruptRunsAndWakesItsSleeper) {
       interrupt.function = [](arch::Interrupt* raised) {
         auto* const self = static_cast<Waking*>(raised);
         arch::Task* const sleeper = self->sleeper;
-        WRITE_ONCE(self->done, 1u);
+        arch::smp_store_release(self->done, 1u);  // its memory is the sleeper's again
         machine().wake(*sleeper, arch::TASK_NORMAL);
       };
       machine().raise(interrupt);
       for (;;) {
         machine().set_state(arch::TASK_UNINTERRUPTIBLE);
         arch::smp_mb();
-        if (READ_ONCE(interrupt.done) != 0) break;
+        if (arch::smp_load_acquire(interrupt.done) != 0) break;
         machine().schedule();
       }
       machine().set_state(arch::TASK_RUNNING);
