@@ -188,8 +188,7 @@ class TimedMachine final : public arch::Machine {
   void take_off(TimedTask& task) noexcept;
   void fill(TimedProcessor& idle) noexcept;
   TimedTask* take_queued(TimedProcessor& from, const TimedProcessor* for_whom) noexcept;
-  bool remove_queued(TimedTask& task) noexcept;
-  static void left_queue(TimedProcessor& from, TimedTask& task) noexcept;
+  static void leave_queue(TimedProcessor& from, TimedTask& task) noexcept;
   [[nodiscard]] bool may_be_preempted(const TimedTask& task) const noexcept;
   void give_way(TimedTask& task, bool preempted) noexcept;
   void block(TimedTask& task) noexcept;

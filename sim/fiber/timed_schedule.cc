@@ -46,10 +46,16 @@ void TimedMachine::make_ready(TimedTask& task, u64 at) noexcept {
 void TimedMachine::enqueue(TimedProcessor& on, TimedTask& task, u64 at) noexcept {
   task.where = Whereabouts::queued;
   task.since = at;
-  TimedTask** link = &on.queue;
-  while (*link != nullptr && virtual_difference((*link)->virtual_time(), task.virtual_time()) <= 0) link = &(*link)->next_queued;
-  task.next_queued = *link;
-  *link = &task;
+  // From the end: of thousands that wait (children just forked, say) the newcomer is nearly always the last or the first.
+  TimedTask* before = on.queue_last;
+  if (on.queue != nullptr && virtual_difference(on.queue->virtual_time(), task.virtual_time()) > 0) before = nullptr;
+  while (before != nullptr && virtual_difference(before->virtual_time(), task.virtual_time()) > 0)
+    before = before->previous_queued;
+  TimedTask* const behind = before != nullptr ? before->next_queued : on.queue;
+  task.previous_queued = before;
+  task.next_queued = behind;
+  (before != nullptr ? before->next_queued : on.queue) = &task;
+  (behind != nullptr ? behind->previous_queued : on.queue_last) = &task;
   on.queued++;
   if (on.running != nullptr) on.running->task->deadline = std::min(on.running->task->deadline, on.slice_end);
 }
@@ -89,31 +95,21 @@ void TimedMachine::take_off(TimedTask& task) noexcept {
 
 /// First of the queue; for another processor, the first that may go there.
 TimedTask* TimedMachine::take_queued(TimedProcessor& from, const TimedProcessor* for_whom) noexcept {
-  TimedTask** link = &from.queue;
-  while (*link != nullptr && for_whom != &from && (*link)->affinity >= 0) link = &(*link)->next_queued;
-  TimedTask* const task = *link;
-  if (task == nullptr) return nullptr;
-  *link = task->next_queued;
-  left_queue(from, *task);
+  TimedTask* task = from.queue;
+  while (task != nullptr && for_whom != &from && task->affinity >= 0) task = task->next_queued;
+  if (task != nullptr) leave_queue(from, *task);
   return task;
 }
 
-/// `task` is in no queue any more; whoever runs there is no longer asked to make room for nobody.
-void TimedMachine::left_queue(TimedProcessor& from, TimedTask& task) noexcept {
-  task.next_queued = nullptr;
+/// Whoever runs there is no longer asked to make room for nobody.
+void TimedMachine::leave_queue(TimedProcessor& from, TimedTask& task) noexcept {
+  TimedTask* const before = task.previous_queued;
+  TimedTask* const behind = task.next_queued;
+  (before != nullptr ? before->next_queued : from.queue) = behind;
+  (behind != nullptr ? behind->previous_queued : from.queue_last) = before;
+  task.next_queued = task.previous_queued = nullptr;
   from.queued--;
   if (from.queue == nullptr && !from.migrate) from.resched = false;
-}
-
-bool TimedMachine::remove_queued(TimedTask& task) noexcept {
-  TimedProcessor& from = processors_[task.cpu];
-  for (TimedTask** link = &from.queue; *link != nullptr; link = &(*link)->next_queued) {
-    if (*link != &task) continue;
-    *link = task.next_queued;
-    left_queue(from, task);
-    return true;
-  }
-  return false;
 }
 
 /// Gives an idle processor its next task: its own first, else one from the longest queue.
@@ -204,7 +200,7 @@ void TimedMachine::set_affinity(arch::Task& task, int cpu) noexcept {
     processors_[part->cpu].resched = processors_[part->cpu].migrate = true;
     part->task->deadline = 0;
   } else if (part->where == Whereabouts::queued) {
-    remove_queued(*part);
+    leave_queue(processors_[part->cpu], *part);
     make_ready(*part, std::max(part->since, caller_clock()));
   }
 }

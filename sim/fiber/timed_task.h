@@ -68,6 +68,7 @@ struct TimedTaskState {
   u64 settled_effects = 0;
 
   TimedTask* next_queued = nullptr;
+  TimedTask* previous_queued = nullptr;
   u64 sleeper_place = 0;
 
   const arch::LockWord* waits_for = nullptr;
@@ -109,6 +110,7 @@ struct TimedProcessor {
   unsigned index = 0;
   TimedTask* running = nullptr;
   TimedTask* queue = nullptr;  // by virtual time
+  TimedTask* queue_last = nullptr;
   unsigned queued = 0;
   bool resched = false;
   bool migrate = false;  // the running task must leave for another processor

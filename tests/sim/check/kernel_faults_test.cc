@@ -178,6 +178,35 @@ TEST(LockOrder, FindsACircleOfThree) {
   EXPECT_NE(checker->finding(), nullptr);
 }
 
+TEST(LockOrder, FindsACircleAmongHundredsOfLocksAndForgetsThoseThatAreGivenBack) {
+  const std::unique_ptr<Checker> checker = check_lock_order();
+  LockWatch& watch = *checker->lock_watch();
+  constexpr int kLocks = 200;
+  arch::LockWord locks[kLocks];
+  const auto take = [&](int first, int second) {
+    watch.on_lock(1, locks[first], false, arch::Site::here());
+    watch.on_lock(1, locks[second], false, arch::Site::here());
+    watch.on_unlock(1, locks[second]);
+    watch.on_unlock(1, locks[first]);
+  };
+  for (int lock = 0; lock + 1 < kLocks; lock++) take(lock, lock + 1);
+  watch.on_free(&locks[100], sizeof(locks[100]));
+  take(kLocks - 1, 0);
+  EXPECT_EQ(checker->finding(), nullptr) << "the chain was broken at 100";
+  take(100, 50);
+  EXPECT_EQ(checker->finding(), nullptr) << "the lock that lies there now is another";
+  watch.on_free(&locks[60], sizeof(locks) - 60 * sizeof(locks[0]));
+  take(59, 150);
+  EXPECT_EQ(checker->finding(), nullptr) << "what led on from there was given back";
+  watch.on_free(locks, sizeof(locks));
+  for (int round = 0; round < 2; round++) {
+    for (int lock = 0; lock + 1 < kLocks; lock++) take(lock, lock + 1);
+    EXPECT_EQ(checker->finding(), nullptr);
+  }
+  take(kLocks - 1, 0);
+  EXPECT_NE(checker->finding(), nullptr);
+}
+
 TEST(SleepInAtomic, FindsWhoSleepsOrTakesAMutexWithASpinlockHeld) {
   const auto with = [](bool atomic, bool sleeps) {
     return [atomic, sleeps] {
