@@ -2,6 +2,7 @@
 // Steps on rings: submit, wait and reap by the library, and the low-level ones, each a single access.
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "kernel_model/core/prelude.h"
 #include "sim/scenario/step_failure.h"
@@ -215,7 +216,8 @@ s64 StepRunner::register_files(u32 index, const std::vector<Ref>& files) {
 
 s64 StepRunner::register_buffers(u32 index, const BufferSet& set) {
   const u64 stride = (set.size.count + kernel::PAGE_SIZE - 1) / kernel::PAGE_SIZE * kernel::PAGE_SIZE;
-  const uptr memory = map_memory(stride * set.count);
+  const u64 bytes = stride * set.count;
+  const uptr memory = take_spare(bytes);
   if (memory == 0 || !io_memory(set.count * 16)) return -12;
   const uptr table = task_->io;
   for (u32 i = 0; i < set.count; ++i) {
@@ -224,12 +226,33 @@ s64 StepRunner::register_buffers(u32 index, const BufferSet& set) {
   }
   AppRing ring = borrow(index);
   const int result = ring.register_buffers(table, set.count);
-  if (result < 0) return result;
   RingState& state = shared_.rings[index];
+  if (result < 0) {
+    keep_spare(memory, bytes);
+    return result;
+  }
+  // Those of an earlier ring of that name, which was closed with them.
+  if (state.buffer_owner == task_) keep_spare(state.buffers, state.buffer_stride * state.buffer_count);
+  state.buffer_owner = task_;
   state.buffers = memory;
   state.buffer_stride = stride;
   state.buffer_count = set.count;
   return result;
+}
+
+uptr StepRunner::take_spare(u64 bytes) {
+  if (task_->spare_bytes != bytes) {
+    keep_spare(0, 0);
+    return map_memory(bytes);
+  }
+  task_->spare_bytes = 0;
+  return std::exchange(task_->spare, 0);
+}
+
+void StepRunner::keep_spare(uptr memory, u64 bytes) {
+  if (task_->spare != 0) app_.call(SYS_munmap, task_->spare, task_->spare_bytes);
+  task_->spare = memory;
+  task_->spare_bytes = bytes;
 }
 
 bool StepRunner::act(const SetupStep& step) {
@@ -276,7 +299,12 @@ bool StepRunner::act(const UnregisterStep& step) {
       result = ring.unregister_eventfd();
       break;
   }
-  if (step.what == RegisterWhat::buffers && result >= 0) shared_.rings[index].buffer_count = 0;
+  if (step.what == RegisterWhat::buffers && result >= 0) {
+    RingState& state = shared_.rings[index];
+    if (state.buffer_owner == task_) keep_spare(state.buffers, state.buffer_stride * state.buffer_count);
+    state.buffer_owner = nullptr;
+    state.buffer_count = 0;
+  }
   assign(step.into, result);
   return step.into || result == value(step.result) ||
          fail("io_uring_register returned {}, expected {}", result, value(step.result));

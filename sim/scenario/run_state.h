@@ -38,7 +38,8 @@ struct RingState {
   uptr buffers = 0;  ///< registered ones, adjoining
   u64 buffer_stride = 0;
   u32 buffer_count = 0;
-  u32 next_slot = 0;  ///< of low-level `sqe` steps
+  const struct TaskState* buffer_owner = nullptr;  ///< the task that mapped them, in its process
+  u32 next_slot = 0;                               ///< of low-level `sqe` steps
   u32 next_buffer = 0;
   u32 mask_offsets[4] =
       {};  ///< of ring_mask and ring_entries in SQ and CQ: what mapping again needs beside the library's addresses
@@ -68,6 +69,8 @@ struct TaskState {
   uptr scratch = 0;          ///< a page
   uptr io = 0;               ///< memory of read, write and register steps
   u64 io_bytes = 0;
+  uptr spare = 0;  ///< mapped to be registered, and registered no more: for the next register step
+  u64 spare_bytes = 0;
   u64 steps = 0;   ///< executed so far
   u64 rounds = 0;  ///< of its loops, so far
   u32 index = 0;   ///< of the task in Scenario::tasks

@@ -122,6 +122,10 @@ class StepRunner {
   bool start_ring(u32 index);
   s64 register_files(u32 ring, const std::vector<Ref>& files);
   s64 register_buffers(u32 ring, const BufferSet& set);
+  /// Memory to register, of an earlier register step if it has the size; 0 and a failed run if there is none.
+  uptr take_spare(u64 bytes);
+  /// Memory that is registered no more; what was spare before is unmapped.
+  void keep_spare(uptr memory, u64 bytes);
   int submit(AppRing& ring, Library library, bool wake, u32 wait);
 
   // -- small things

@@ -70,6 +70,22 @@ TEST(RunScenario, MemoryThatRunsOutEndsInAFailureThatSaysSo) {
   EXPECT_NE(wrong(run(many(R"("op": "TIMEOUT", "after": "1s")", "50000"))).find("no memory for"), std::string::npos);
 }
 
+// A hundred megabytes in all, of a machine that has 32.
+TEST(RunScenario, BuffersThatAreRegisteredInALoopTakeMemoryOnce) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("machine": {"memory": "64MiB"}, "rings": {"r": {}}, "tasks": {"a": {"steps": [{"repeat": 100, "steps": [{"register": {"ring": "r", "what": "buffers", "buffers": {"count": 2, "size": "512KiB"}}},
+    {"register": {"ring": "r", "what": "buffers", "buffers": {"count": 2, "size": "512KiB"}, "result": "-EBUSY"}},
+    {"unregister": {"ring": "r", "what": "buffers"}}]}]}})")),
+      "");
+  EXPECT_EQ(
+      wrong(run(
+          R"("machine": {"memory": "64MiB"}, "tasks": {"a": {"steps": [{"repeat": 100, "steps": [{"setup": {"ring": "r"}}, {"register": {"ring": "r", "what": "buffers", "buffers": {"count": 2, "size": "512KiB"}}},
+    {"submit": {"ring": "r", "op": "READ_FIXED", "file": "zero", "size": "4KiB"}}, {"wait": {"ring": "r", "cqes": 1}}, {"close": {"ring": "r"}}]}]}},
+    "rings": {"r": {}}, "files": {"zero": {"type": "devzero"}})")),
+      "");
+}
+
 TEST(RunScenario, AnErrorInACqeFailsUnlessAllowed) {
   const std::string body =
       R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "TIMEOUT", "after": "1ms"}}, {"wait": {"ring": "r"}}]}})";
