@@ -3,6 +3,7 @@
 #include "kernel_model/fs/fdtable.h"
 #include "kernel_model/fs/pagemap.h"
 #include "kernel_model/fs/syscalls.h"
+#include "kernel_model/fs/vfs_state.h"
 
 namespace uringsim::kernel {
 
@@ -30,8 +31,9 @@ int sync_file_range(file* file, s64 offset, s64 bytes, u32 flags) noexcept {
     return file_check_and_advance_wb_err(file);
   };
   if ((flags & SYNC_FILE_RANGE_WAIT_BEFORE) != 0) ret = wait();
-  // SYNC_FILE_RANGE_WRITE_AND_WAIT, all three, is for keeps; WRITE alone only sets going what is not on its way.
-  const WbSync sync = (flags & kValid) == kValid ? WbSync::all : WbSync::none;
+  // SYNC_FILE_RANGE_WRITE_AND_WAIT, all three, is for keeps from 5.2 on; WRITE alone only sets going what is not on its way.
+  const bool for_keeps = (flags & kValid) == kValid && vfs().release.sync_range_for_keeps;
+  const WbSync sync = for_keeps ? WbSync::all : WbSync::none;
   if (ret == 0 && (flags & SYNC_FILE_RANGE_WRITE) != 0) ret = filemap_fdatawrite_range(mapping, offset, end, sync);
   if (ret == 0 && (flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) ret = wait();
   return ret;

@@ -28,7 +28,7 @@ constinit const io_uring_profile v5_1 = {
     .prep_is_kept = true,
     .blocks_inline = true,
     .files_end_async_work = true,
-    .vfs = {.direct_read_ends_early = false, .direct_read_tries_lock = false},
+    .vfs = {.direct_read_ends_early = false, .direct_read_tries_lock = false, .sync_range_for_keeps = false},
     .native_bugs = BugSet{}
                        .with(Bug::sqpoll_wakeup_and_getevents_exclusive)
                        .with(Bug::sq_park_before_prepare_wait)

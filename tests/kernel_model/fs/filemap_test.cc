@@ -348,6 +348,40 @@ TEST(SyncFileRange, WriteAloneLeavesAPageThatIsOnItsWayAndWriteAndWaitDoesNot) {
   });
 }
 
+// All three flags wait, write and wait. A page that somebody else has set going and changed again between the first wait and the
+// write is on its way and dirty: 5.4 waits for it and writes it, 5.1 leaves it.
+TEST(SyncFileRange, WithAllFlagsWritesWhatChangedOnItsWayAgainFrom52OnOnly) {
+  constexpr u64 quick = 1'000'000, slow = 10'000'000;
+  constexpr u32 all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  for (const bool for_keeps : {false, true}) {
+    TestDisk disk(1 << 20, quick);
+    FsWorld world(&disk, {}, {.sync_range_for_keeps = for_keeps});
+    const auto sync = [](int fd, s64 at, u32 flags) {
+      return call([&] { return sys_sync_file_range(static_cast<unsigned>(fd), at, PAGE_SIZE, flags); });
+    };
+    const auto change = [](int fd, s64 at, const char* to) {
+      const uptr text = ustr(to);
+      EXPECT_EQ(call([&] { return sys_pwrite64(static_cast<unsigned>(fd), text, 5, at); }), 5);
+    };
+    world.process("syncs", [&] {
+      const int fd = uopen("/tmp/f", O_RDWR | O_CREAT);
+      EXPECT_EQ(uwrite(fd, pattern(2 * PAGE_SIZE)), 2 * PAGE_SIZE);
+      disk.latency = slow;
+      EXPECT_EQ(sync(fd, PAGE_SIZE, SYNC_FILE_RANGE_WRITE), 0);  // holds up the first wait
+      EXPECT_EQ(call([&] { return sys_sync_file_range(static_cast<unsigned>(fd), 0, 2 * PAGE_SIZE, all); }), 0);
+      EXPECT_EQ(disk.writes, for_keeps ? 3u : 2u);
+    });
+    world.process("changes", [&] {
+      arch::machine().charge_ns(slow / 2);
+      const int fd = uopen("/tmp/f", O_RDWR);
+      change(fd, 0, "newer");
+      EXPECT_EQ(sync(fd, 0, SYNC_FILE_RANGE_WRITE), 0);
+      change(fd, 0, "again");
+    });
+    EXPECT_EQ(world.run(), sim::RunEnd::finished) << world.result().describe();
+  }
+}
+
 TEST(Mmap, ASharedMappingIsThePageCache) {
   FsWorld world;
   world.app([] {
