@@ -102,6 +102,12 @@ namespace uringsim::kernel {
   X(ring_poll_read_barrier, "ring-poll-read-barrier",                                                                            \
     "poll of a ring joins the wait queue and looks at the CQ with only a read barrier between the two", "5.1 and later",         \
     "not known")                                                                                                                 \
+  X(eventfd_put_under_sq_thread, "eventfd-put-under-sq-thread",                                                                  \
+    "the SQ thread refuses SQEs without a reference that register waits for, and signals an eventfd that is being unregistered", \
+    "5.2 to 5.5", "5.6, \"batch getting pcpu references\"")                                                                      \
+  X(put_touches_freed_ring, "put-touches-freed-ring",                                                                            \
+    "who drops the last reference of a ring looks at its wait queue after that, when the closer may have freed it", "5.1",       \
+    "5.4, where nobody waits there for references")                                                                              \
   X(iovec_reused_after_punt, "iovec-reused-after-punt",                                                                          \
     "a worker reads the iovecs again, from memory that the application may have used for something else since", "5.1 to 5.4",    \
     "f67676d160c6")
@@ -122,6 +128,12 @@ struct BugSet {
   [[nodiscard]] constexpr BugSet with(Bug bug) const noexcept { return {bits | u64{1} << static_cast<unsigned>(bug)}; }
   [[nodiscard]] constexpr BugSet without(Bug bug) const noexcept { return {bits & ~(u64{1} << static_cast<unsigned>(bug))}; }
 };
+
+/// Bugs by which a release uses memory that it has given back. A search tells of that; on threads nobody does, and whatever lies
+/// there by then would be damaged, the simulator's own state included. So worlds on threads run without them unless they are
+/// asked for.
+inline constexpr Bug kUseFreedMemory[] = {Bug::timeout_armed_after_unlock, Bug::put_touches_freed_ring,
+                                          Bug::eventfd_put_under_sq_thread};
 
 struct BugDescription {
   std::string_view id, what, affected, fixed;

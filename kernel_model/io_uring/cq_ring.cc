@@ -100,12 +100,35 @@ void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request)
   ctx->kernel_->trace(EventKind::cqe_overflow, ctx->id, user_data, static_cast<s32>(res), lost, request);
 }
 
+namespace {
+
+// Who posts for a request holds the ring's reference by it, and io_eventfd_unregister() comes when there are none. An SQ thread
+// that refuses an SQE has none to hold: 5.4 signals what may have been freed.
+void io_signal_eventfd(io_ring_ctx* ctx) noexcept {
+  KERNEL_FUNCTION;
+  // Not an access of the model's: rings that never had an eventfd pay nothing, and searches see the look at one that may go.
+  if (!__atomic_load_n(&ctx->cq_ev_used, __ATOMIC_RELAXED)) return;
+  const bool holds = !ctx->has(Bug::eventfd_put_under_sq_thread);
+  unsigned long flags = 0;
+  if (holds) spin_lock_irqsave(&ctx->cq_ev_lock, flags);
+  eventfd_ctx* const eventfd = READ_ONCE(ctx->cq_ev_fd);
+  if (holds) {
+    if (eventfd != nullptr) refcount_inc(&eventfd->kref);
+    spin_unlock_irqrestore(&ctx->cq_ev_lock, flags);
+  }
+  if (eventfd == nullptr) return;
+  eventfd_signal(eventfd, 1);
+  if (holds) eventfd_ctx_put(eventfd);
+}
+
+}  // namespace
+
 // Models fs/io_uring.c:io_cqring_ev_posted() (5.4).
 void io_cqring_ev_posted(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   if (waitqueue_active(&ctx->wait)) wake_up(&ctx->wait);
   if (waitqueue_active(&ctx->sqo_wait)) wake_up(&ctx->sqo_wait);
-  if (ctx->cq_ev_fd != nullptr) eventfd_signal(ctx->cq_ev_fd, 1);
+  io_signal_eventfd(ctx);
 }
 
 // Models fs/io_uring.c:io_cqring_add_event() (5.1, 5.4).

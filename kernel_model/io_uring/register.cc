@@ -8,22 +8,43 @@
 
 namespace uringsim::kernel {
 
+namespace {
+
+void io_set_eventfd(io_ring_ctx* ctx, eventfd_ctx* eventfd) noexcept {
+  const bool locks = !ctx->has(Bug::eventfd_put_under_sq_thread);
+  unsigned long flags = 0;
+  if (locks) spin_lock_irqsave(&ctx->cq_ev_lock, flags);
+  WRITE_ONCE(ctx->cq_ev_fd, eventfd);
+  __atomic_store_n(&ctx->cq_ev_used, true, __ATOMIC_RELAXED);
+  if (locks) spin_unlock_irqrestore(&ctx->cq_ev_lock, flags);
+}
+
+}  // namespace
+
 // Models fs/io_uring.c:io_eventfd_register() (5.4).
+// Divergence: 5.4 puts what eventfd_ctx_fdget() says into the ring before it looks whether it is an error.
 int io_eventfd_register(io_ring_ctx* ctx, uptr arg) noexcept {
   if (ctx->cq_ev_fd != nullptr) return -EBUSY;
   s32 fd;
   if (!get_user(&fd, arg)) return -EFAULT;
   eventfd_ctx* const eventfd = eventfd_ctx_fdget(fd);
   if (IS_ERR(eventfd)) return static_cast<int>(PTR_ERR(eventfd));
-  ctx->cq_ev_fd = eventfd;
+  io_set_eventfd(ctx, eventfd);
   return 0;
 }
 
 // Models fs/io_uring.c:io_eventfd_unregister() (5.4).
 int io_eventfd_unregister(io_ring_ctx* ctx) noexcept {
-  if (ctx->cq_ev_fd == nullptr) return -ENXIO;
-  eventfd_ctx_put(ctx->cq_ev_fd);
-  ctx->cq_ev_fd = nullptr;
+  eventfd_ctx* const eventfd = ctx->cq_ev_fd;
+  if (eventfd == nullptr) return -ENXIO;
+  // 5.4 forgets it last.
+  if (ctx->has(Bug::eventfd_put_under_sq_thread)) {
+    eventfd_ctx_put(eventfd);
+    io_set_eventfd(ctx, nullptr);
+  } else {
+    io_set_eventfd(ctx, nullptr);
+    eventfd_ctx_put(eventfd);
+  }
   return 0;
 }
 

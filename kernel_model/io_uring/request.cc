@@ -40,10 +40,11 @@ io_kiocb* io_get_req(io_ring_ctx* ctx) noexcept {
 }
 
 void io_ring_drop_ctx_refs(io_ring_ctx* ctx, unsigned refs) noexcept {
-  const bool wake = ctx->profile->puts_wake_waiters;
+  // Nobody else may need the ring any more, and then the closer frees it: after the put it is not ours to look at. 5.1 does.
+  const bool looks = ctx->profile->puts_wake_waiters, late = ctx->has(Bug::put_touches_freed_ring);
+  if (looks && !late && waitqueue_active(&ctx->wait)) wake_up(&ctx->wait);
   percpu_ref_put_many(&ctx->refs, refs);
-  // Linux 5.1 looks at the wait queue after the put, too.
-  if (wake && waitqueue_active(&ctx->wait)) wake_up(&ctx->wait);
+  if (looks && late && waitqueue_active(&ctx->wait)) wake_up(&ctx->wait);
 }
 
 namespace {

@@ -78,8 +78,10 @@ int io_queue_sqe(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s) noexcept {
   const int ret = io_req_defer(ctx, req, s);
   if (ret == 0) return __io_queue_sqe(ctx, req, s);
   if (ret != -EIOCBQUEUED) {
+    // Divergence: the head of a chain has `s` inside of it. 5.4 looks there when it is freed, and still finds what it was.
+    const io_uring_sqe* const sqe = s->sqe;
     io_free_req(req);
-    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
+    io_cqring_add_event(ctx, data_race(sqe->user_data), ret, 0);
   }
   return 0;
 }
@@ -93,9 +95,10 @@ int io_queue_link_head(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s, io_kiocb*
   req->flags |= REQ_F_IO_DRAIN;
   const int ret = io_req_defer(ctx, req, s);
   if (ret != 0 && ret != -EIOCBQUEUED) {
+    const io_uring_sqe* const sqe = s->sqe;  // as in io_queue_sqe()
     io_free_req(req);
     __io_free_req(shadow);
-    io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
+    io_cqring_add_event(ctx, data_race(sqe->user_data), ret, 0);
     return 0;
   }
 

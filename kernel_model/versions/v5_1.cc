@@ -40,6 +40,7 @@ constinit const io_uring_profile v5_1 = {
                        .with(Bug::ring_poll_read_barrier)
                        .with(Bug::async_list_missing_mb)
                        .with(Bug::poll_list_uninitialised)
+                       .with(Bug::put_touches_freed_ring)
                        .with(Bug::iovec_reused_after_punt),
     .only = nullptr,
     .allocate_scq_urings = io_allocate_scq_urings_v5_1,

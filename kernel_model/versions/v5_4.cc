@@ -40,6 +40,7 @@ constexpr io_uring_profile make_v5_4() noexcept {
                          .with(Bug::cancel_async_work_missing_mb)
                          .with(Bug::cancel_async_work_of_others)
                          .with(Bug::eventfd_poll_recursion)
+                         .with(Bug::eventfd_put_under_sq_thread)
                          .with(Bug::ring_poll_read_barrier)
                          .with(Bug::iovec_reused_after_punt),
       .only = nullptr,
@@ -70,7 +71,8 @@ constinit const io_uring_profile v5_10 = [] {
   profile.reference = "5.10.89";
   profile.only = "io_sq_thread";
   profile.sq_thread = io_sq_thread_v5_10;
-  profile.native_bugs = profile.native_bugs.with(Bug::sqpoll_flag_set_after_last_check)
+  profile.native_bugs = profile.native_bugs.without(Bug::eventfd_put_under_sq_thread)
+                            .with(Bug::sqpoll_flag_set_after_last_check)
                             .with(Bug::sqpoll_need_wakeup_barrier_dropped_58)
                             .without(Bug::iopoll_sqpoll_refusal_unlocked);
   return profile;

@@ -115,6 +115,9 @@ class ScenarioRun {
     world_options.options.memory_pages = scenario_.machine.memory.count / kernel::PAGE_SIZE;
     world_options.bugs = kernel_bugs(scenario_.bugs);
     world_options.fixes = kernel_bugs(scenario_.fixes);
+    for (const kernel::Bug bug : kernel::kUseFreedMemory)
+      if (live != nullptr && std::find(world_options.bugs.begin(), world_options.bugs.end(), bug) == world_options.bugs.end())
+        world_options.fixes.push_back(bug);
     world_options.trace = &observer_;
     world_options.host_files = devices.host_files();
     World world(machine, world_options, devices.root());

@@ -372,7 +372,8 @@ TEST(SyncFileRange, WithAllFlagsWritesWhatChangedOnItsWayAgainFrom52OnOnly) {
       EXPECT_EQ(disk.writes, for_keeps ? 3u : 2u);
     });
     world.process("changes", [&] {
-      arch::machine().charge_ns(slow / 2);
+      __set_current_state(TASK_UNINTERRUPTIBLE);
+      (void)schedule_hrtimeout(arch::machine().now() + slow / 2);
       const int fd = uopen("/tmp/f", O_RDWR);
       change(fd, 0, "newer");
       EXPECT_EQ(sync(fd, 0, SYNC_FILE_RANGE_WRITE), 0);

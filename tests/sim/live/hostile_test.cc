@@ -3,6 +3,8 @@
 // all.
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 #include "kernel_model/versions/versions.h"
 #include "sim/live/live_machine.h"
 #include "tests/sim/world/hostile.h"
@@ -20,8 +22,8 @@ TEST_P(HostileOnThreads, ApplicationsDoNotDamageTheKernel) {
     shared.options.seed = seed;
     shared.options.steps = kHostileStepsOfAWorld;
     shared.options.iopoll = false;
-    // Nobody tells a use after free on threads, so what 5.4 frees too early by nature would damage whatever comes to lie there.
-    World world(machine, {.kernel = GetParam(), .fixes = {kernel::Bug::timeout_armed_after_unlock}});
+    World world(machine,
+                {.kernel = GetParam(), .fixes = {std::begin(kernel::kUseFreedMemory), std::end(kernel::kUseFreedMemory)}});
     world.add_process({"nanny"}, [&] { run_hostile(shared); });
     const RunResult result = machine.run(world.tasks(), 600'000'000'000);
     EXPECT_EQ(result.end, RunEnd::finished) << result.describe();
