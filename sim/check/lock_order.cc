@@ -38,7 +38,7 @@ struct Edge {
 
 /// The edges. A few are looked through one by one, and copied in no time; a world of thousands of processes, each with locks of
 /// its own, gets an index.
-class Graph {
+class LockGraph {
  public:
   [[nodiscard]] bool empty() const noexcept { return edges_.size() == dead_; }
 
@@ -127,7 +127,7 @@ class Graph {
 
 struct Locks {
   std::vector<Held> held;
-  Graph graph;
+  LockGraph graph;
 };
 
 class LockOrder final : public StateChecker<Locks>, public LockWatch {
