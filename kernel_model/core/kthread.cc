@@ -25,10 +25,16 @@ void park(kthread* self) noexcept {
   __set_current_state(TASK_RUNNING);
 }
 
-/// Where a kernel thread begins, with its first wakeup. Models kthread() after its first schedule().
+/// Where a kernel thread begins, with its first wakeup. Models kthread(), without its first sleep if nobody waits for that.
 void kthread_entry(void* argument) noexcept {
   kthread* const self = static_cast<kthread*>(argument);
   int ret = -EINTR;
+  if (self->reports) {
+    // Stopped before the report: the wakeup that follows it is then not lost.
+    __set_current_state(TASK_UNINTERRUPTIBLE);
+    complete(&self->created);
+    schedule();
+  }
   if (!test_flag(self, KTHREAD_SHOULD_STOP, Site::here())) {
     park(self);
     ret = self->threadfn(self->data);
@@ -68,6 +74,16 @@ task_struct* kthread_run(int (*threadfn)(void*), void* data, const char* name) n
 }
 
 void kthread_bind(task_struct* task, unsigned cpu) noexcept { arch::machine().set_affinity(*task, static_cast<int>(cpu)); }
+
+// Models the wait in __kthread_create_on_node().
+// Divergence: a fatal signal does not end it.
+void kthread_await_creation(task_struct* task) noexcept {
+  KERNEL_FUNCTION;
+  kthread* const thread = task->kthread_;
+  thread->reports = true;
+  wake_up_process(task);
+  wait_for_completion(&thread->created);
+}
 
 int kthread_park(task_struct* task) noexcept {
   KERNEL_FUNCTION;

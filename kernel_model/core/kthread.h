@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Kernel threads: create, park, stop. Models include/linux/kthread.h and kernel/kthread.c (5.4).
 //
-// Divergence: no kthreadd. The creator makes the thread itself and does not wait for it to report.
+// Divergence: no kthreadd. The creator makes the thread itself, and waits for it to report only if it says so
+// (kthread_await_creation): Linux's creators always do.
 //
 // A thread begins stopped. Its first wakeup lets it look at its bits once: SHOULD_STOP, then it is over without ever having
 // called its function; SHOULD_PARK, then it parks first. After that the function itself decides when to look.
@@ -30,6 +31,8 @@ struct kthread {
   int cpu = -1;
   int (*threadfn)(void* data) = nullptr;
   void* data = nullptr;
+  bool reports = false;  ///< somebody waits for `created`; set before the first wakeup, never again
+  completion created;
   completion parked;
   completion exited;  ///< Linux's vfork_done of a kernel thread: completed early in do_exit()
 };
@@ -42,6 +45,9 @@ task_struct* kthread_create_on_cpu(int (*threadfn)(void*), void* data, unsigned 
 /// Created and woken.
 task_struct* kthread_run(int (*threadfn)(void*), void* data, const char* name) noexcept;
 void kthread_bind(task_struct* task, unsigned cpu) noexcept;
+/// Sleeps until the thread, just created and never woken, has run for the first time and stopped again, as kthread_create() of
+/// Linux does: whoever waited for the caller's processor, or for time to pass, has had some of it by then.
+void kthread_await_creation(task_struct* task) noexcept;
 
 /// Asks the thread to park and waits until it has: 0, -ENOSYS if it is on its way out, -EBUSY if somebody else asked.
 /// Divergence: does not wait for the switch away from the parked thread, which nobody can tell from its state.

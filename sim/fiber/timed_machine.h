@@ -70,6 +70,7 @@ struct TimedOptions {
   u64 slice = 3'000'000;  ///< ns a task runs while others wait
   u64 wakeup_granularity = 1'000'000;  ///< ns of running time that a waking task must be behind to preempt
   bool preempt_kernel = false;         ///< preempt kernel threads anywhere, too
+  bool balance = true;                 ///< tasks without affinity go to idle processors; else each stays where it began
   bool skip_passes = true;             ///< the short cut through idle polling
   u64 idle_limit = ~u64{0};            ///< ns of polling without any effect, and with nothing due, that are a livelock
   u64 pass_limit = ~u64{0};            ///< executed polling passes, of all tasks together, that lead to nothing: a livelock, too

@@ -11,7 +11,7 @@ using arch::Cost;
 unsigned TimedMachine::choose_processor(const TimedTask& task) const noexcept {
   if (task.affinity >= 0) return static_cast<unsigned>(task.affinity);
   const auto idle = [this](unsigned cpu) { return processors_[cpu].running == nullptr; };
-  if (idle(task.cpu)) return task.cpu;
+  if (idle(task.cpu) || !options_.balance) return task.cpu;
   for (unsigned cpu = 0; cpu < options_.cpus; cpu++)
     if (idle(cpu)) return cpu;
   return task.cpu;
@@ -115,7 +115,7 @@ void TimedMachine::leave_queue(TimedProcessor& from, TimedTask& task) noexcept {
 /// Gives an idle processor its next task: its own first, else one from the longest queue.
 void TimedMachine::fill(TimedProcessor& idle) noexcept {
   TimedTask* next = take_queued(idle, &idle);
-  if (next == nullptr) {
+  if (next == nullptr && options_.balance) {
     TimedProcessor* longest = nullptr;
     for (unsigned cpu = 0; cpu < options_.cpus; cpu++) {
       TimedProcessor& other = processors_[cpu];

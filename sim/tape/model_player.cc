@@ -105,11 +105,13 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   timed.start = kStart;
   timed.clock_event = options.circumstances.timer_ns;
   timed.wakeup_granularity = options.circumstances.preempt_ns;
+  timed.balance = options.circumstances.balance;
   timed.costs.picoseconds[static_cast<unsigned>(arch::Cost::wakeup)] = options.circumstances.wakeup_ns * 1000;
   TimedMachine machine(arena, timed);
   WorldOptions world_options;
   kernel::io_uring_profile profile = *kernel::find_profile(options.kernel);
   profile.stale_fsize = options.circumstances.stale_fsize;
+  profile.awaits_sq_thread = true;
   world_options.kernel = &profile;
   world_options.options.rcu_grace_ns = kGracePeriod;
   world_options.bugs = options.bugs;

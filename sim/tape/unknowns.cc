@@ -13,11 +13,12 @@ namespace {
 
 // Whoever is woken runs before its waker's next request: the first of a chain hands the second to a worker, which is done with it
 // while the batch is still being submitted. Or before the tape's next step, on a processor of its own or on its waker's. Or only
-// once the tape sleeps: two milliseconds are far below the shortest time that tapes count with (20 ms), and far above what they
-// do between two sleeps.
+// once the tape sleeps, since it waits for that processor or by itself: two milliseconds are far below the shortest time that
+// tapes count with (20 ms), and far above what they do between two sleeps.
 constexpr std::array kPaces = {
     Circumstances{.wakeup_ns = 100, .timer_ns = 2'000, .step_ns = 20'000, .field_ns = 0},
     Circumstances{.wakeup_ns = 2'000, .preempt_ns = 0, .timer_ns = 2'000, .step_ns = 20'000, .field_ns = 0},
+    Circumstances{.wakeup_ns = 2'000, .balance = false, .timer_ns = 2'000},
     Circumstances{.wakeup_ns = 2'000'000, .timer_ns = 2'000'000, .step_ns = 0, .field_ns = 0},
 };
 

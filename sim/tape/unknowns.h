@@ -28,6 +28,8 @@ namespace uringsim::sim::tape {
 struct Circumstances {
   u64 wakeup_ns = 100'000;     ///< from a wake-up until the woken task runs on an idle processor
   u64 preempt_ns = 1'000'000;  ///< running time that a woken task must be behind to take a processor that is not idle
+  bool balance =
+      true;  ///< who is woken goes to an idle processor; else waits for the waker's, where Linux's wake_affine() puts it
   u64 timer_ns = 100'000;  ///< from starting a timer that is due at once until its interrupt: a clock event is programmed, too
   u64 step_ns = 1'000;     ///< the player between two steps ...
   u64 field_ns = 1'000;    ///< ... and for each field that a step of the kind may have

@@ -47,6 +47,37 @@ TEST(Kthread, StoppedBeforeItEverRanNeverCallsItsFunction) {
   EXPECT_EQ(ret, -EINTR);
 }
 
+TEST(Kthread, WhoAwaitsItsCreationSleepsAndItsFunctionStillWaitsToBeWoken) {
+  KernelWorld world({.cpus = 1});
+  bool called = false, called_before = true, other_ran = false;
+  world.process("app", [&] {
+    task_struct* const thread = kthread_create(
+        [](void* flag) {
+          *static_cast<bool*>(flag) = true;
+          kthread_parkme();
+          return 7;
+        },
+        &called, "worker");
+    task_struct* const other = kthread_run(
+        [](void* flag) {
+          *static_cast<bool*>(flag) = true;
+          return 0;
+        },
+        &other_ran, "waits-for-the-processor");
+    EXPECT_FALSE(IS_ERR(other));
+    kthread_await_creation(thread);
+    EXPECT_TRUE(other_ran);
+    nap(100000);
+    called_before = called;
+    wake_up_process(thread);
+    nap(100000);
+    EXPECT_EQ(kthread_stop(thread), 7);
+  });
+  EXPECT_EQ(world.run(), RunEnd::finished);
+  EXPECT_FALSE(called_before);
+  EXPECT_TRUE(called);
+}
+
 TEST(Kthread, BoundThreadsRunOnTheirProcessor) {
   KernelWorld world({.cpus = 4});
   int cpu = -1;

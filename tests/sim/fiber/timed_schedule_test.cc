@@ -75,6 +75,22 @@ TEST(TimedSchedule, AnIdleProcessorTakesAQueuedTask) {
   EXPECT_EQ(world.statistics("third").queued, 5'200u);
 }
 
+TEST(TimedSchedule, WithoutBalanceATaskWaitsForTheProcessorItBeganOnThoughAnotherIsIdle) {
+  for (const bool balance : {true, false}) {
+    TimedWorld world({.cpus = 2, .balance = balance});
+    u64 started = 0;
+    int cpu = -1;
+    world.add("long", [] { TimedWorld::work(50'000); }, {.cpu = 0});
+    world.add("second", [&] {
+      started = TimedWorld::now();
+      cpu = machine().current_cpu();
+    });
+    world.go();
+    EXPECT_EQ(cpu, balance ? 1 : 0);
+    EXPECT_EQ(started > 50'000, !balance);
+  }
+}
+
 TEST(TimedSchedule, TasksOnOneProcessorShareItFairly) {
   TimedWorld world({.cpus = 1, .slice = 100'000});
   for (const char* name : {"a", "b", "c"}) world.add(name, [] { TimedWorld::work(1'000'000); });

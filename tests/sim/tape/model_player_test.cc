@@ -11,10 +11,11 @@ namespace uringsim::sim::tape {
 namespace {
 
 /// Plays a tape of `steps` under `kernel`; the first answer that differs from its own, or nothing.
-std::string difference(const std::string& kernel, const std::string& steps) {
+std::string difference(const std::string& kernel, const std::string& steps, const Circumstances& circumstances = {}) {
   const Tape tape = parse_recording(fmt::format(R"({{"name":"t","steps":[{}],"end":"exit"}})", steps), "t").tapes.at(0);
   ModelOptions options;
   options.kernel = kernel;
+  options.circumstances = circumstances;
   std::string text = "not played";
   play_on_model(
       {&tape}, options,
@@ -180,6 +181,36 @@ TEST(ModelPlayer, LongVectorsAreCutToWhatOneCallMovesAndNotRefused) {
       R"({"do":"mem","name":"m","fields":[["u64",0],["u64",0],["ptr","v"],["u64",1],["u64",0],["u64",0],["u64",0]]},)"
       R"({"do":"file","name":"s","kind":"socketpair"},{"do":"write","name":"s.b","len":50,"out":{"ret":50}},)";
   EXPECT_EQ(difference("v5.4", vectors({0x10000000}) + message + completes("RECVMSG", "s.a", R"("addr":"m","len":1)", 50)), "");
+}
+
+/// Who is woken waits for its waker's processor.
+constexpr Circumstances kOnOneProcessor = {.wakeup_ns = 2'000, .balance = false, .timer_ns = 2'000};
+
+TEST(ModelPlayer, SetupSleepsUntilItsNewSqThreadHasReportedSoThatTheOneBeforeGetsTheProcessor) {
+  const auto setup = [](const char* ring) {
+    return fmt::format(
+        R"({{"do":"setup","ring":"{}","entries":4,"flags":["SQPOLL"],"out":{{"ret":0,"sq_entries":4,"cq_entries":8}}}},)", ring);
+  };
+  const auto flags = [](const char* ring, const char* set) {
+    return fmt::format(R"({{"do":"state","ring":"{}","fields":["sq_flags"],"out":{{"sq_flags":[{}]}}}})", ring, set);
+  };
+  const std::string two = setup("a") + setup("b") + flags("a", R"("NEED_WAKEUP")") + "," + flags("b", "");
+  for (const char* const kernel : {"v5.1", "v5.4"}) EXPECT_EQ(difference(kernel, two, kOnOneProcessor), "");
+}
+
+TEST(ModelPlayer, ASqThreadOf5_1OnTheSubmittersProcessorKeepsItForItsIdleTime) {
+  const auto drained = [](const char* flags) {
+    return fmt::format(R"({{"do":"setup","entries":4,"flags":["SQPOLL"],"sq_thread_idle":20,)"
+                       R"("out":{{"ret":0,"sq_entries":4,"cq_entries":8}}}},)"
+                       R"({{"do":"wait_sq","cond":"need_wakeup","out":{{"ok":true}}}},{{"do":"sqe","op":"NOP","ud":1,"fd":-1}},)"
+                       R"({{"do":"submit"}},{{"do":"enter","to_submit":1,"flags":["SQ_WAKEUP"],"out":{{"ret":1}}}},)"
+                       R"({{"do":"wait_sq","cond":"drained","out":{{"ok":true}}}},)"
+                       R"({{"do":"state","fields":["sq_flags"],"out":{{"sq_flags":[{}]}}}})",
+                       flags);
+  };
+  EXPECT_EQ(difference("v5.1", drained("")), "") << "on a processor of its own it spins on";
+  EXPECT_EQ(difference("v5.1", drained(R"("NEED_WAKEUP")"), kOnOneProcessor), "");
+  EXPECT_EQ(difference("v5.4", drained(""), kOnOneProcessor), "") << "makes room: cond_resched()";
 }
 
 }  // namespace
