@@ -47,6 +47,9 @@ struct StepRule {
 /// All kinds of step.
 [[nodiscard]] std::span<const StepRule> step_rules() noexcept;
 
+/// True if a step of this kind always has a result in a recording; the others only have one when they fail.
+[[nodiscard]] bool always_answers(std::string_view kind) noexcept;
+
 /// What is wrong with a tape's content: where (a JSON path within the tape) and what.
 struct SchemaError {
   std::string path;

@@ -104,6 +104,9 @@ Tape decode(Json object) {
   }
   if (!valid_end(tape.end)) throw SchemaError{"/end", "not a way for a tape to end"};
   if (!steps.is_array()) throw SchemaError{"/steps", "a tape needs a list of steps"};
+  for (const char* const key : {"hang", "stuck", "lost", "step"})
+    if (tape.end.is_object() && tape.end.contains(key) && tape.end[key] > steps.size())
+      throw SchemaError{fmt::format("/end/{}", key), fmt::format("a step is expected, or {} for the exit", steps.size())};
   if (steps.size() > kMaxSteps) throw SchemaError{"/steps", fmt::format("at most {} steps are possible", kMaxSteps)};
   for (size_t i = 0; i < steps.size(); i++) {
     Step step;
@@ -218,6 +221,18 @@ Recording parse_recording(std::string_view text, const std::string& file) {
 }
 
 Recording read_recording(const std::string& file) { return parse_recording(read_file(file), file); }
+
+std::string unanswered(const Tape& tape) {
+  if (tape.end.is_null()) return "/end";
+  if (tape.without_result()) return "";
+  size_t executed = tape.steps.size();
+  for (const char* const key : {"hang", "stuck", "lost", "step"})
+    if (tape.end.is_object() && tape.end.contains(key)) executed = tape.end[key];
+  for (size_t i = 0; i < executed; i++)
+    if (tape.steps[i].out.is_null() && always_answers(tape.steps[i].body.at("do").get_ref<const std::string&>()))
+      return fmt::format("/steps/{}", i);
+  return "";
+}
 
 Json to_json(const Tape& tape) {
   Json object = {{"name", tape.name}, {"group", tape.group}};

@@ -60,6 +60,10 @@ struct Recording {
 /// Decodes `text`, JSON lines or one JSON array; `file` is used in messages only. Throws TapeError.
 [[nodiscard]] Recording parse_recording(std::string_view text, const std::string& file);
 
+/// The path of what a recording of `tape` should say and does not: how it ended, or the result of the first step that was
+/// executed and must have one. Empty if it says everything, or if the tape took the kernel down.
+[[nodiscard]] std::string unanswered(const Tape& tape);
+
 /// The tape as one JSON object, with results where there are some.
 [[nodiscard]] Json to_json(const Tape& tape);
 

@@ -211,10 +211,12 @@ TEST(ConformCli, AMalformedRecordingIsOneLineWithItsPlaceAndExitsWithTwo) {
            kHeader + "{\"name\":\"a\",\"steps\":[{\"do\":\"enter\",\"too_submit\":1}],\"end\":\"exit\"}\n",  // unknown key
            kHeader + "{\"name\":\"a\",\"steps\":[{\"do\":\"sqe\",\"op\":\"NOOP\"}],\"end\":\"exit\"}\n",     // unknown name
            kHeader + "{\"name\":\"a\",\"steps\":[{\"do\":\"close\",\"name\":\"q\"}],\"end\":\"exit\"}\n",    // unknown fixture
-           kHeader + "{\"name\":\"a\",\"steps\":[]}\n",                                                      // no end
-           kHeader + "{\"name\":\"a\",\"steps\":[],\"end\":\"perhaps\"}\n",                                  // no such end
-           std::string("{\"header\":1,\"profile\":\"v9.9\"}\n") + kGood,                                     // no such profile
-           std::string(),                                                                                    // nothing
+           kHeader + "{\"name\":\"a\",\"steps\":[{\"do\":\"enter\",\"ring\":9}],\"end\":\"exit\"}\n",        // no result
+           kHeader + "{\"name\":\"a\",\"steps\":[],\"end\":{\"hang\":1}}\n",  // an end behind the last step
+           kHeader + "{\"name\":\"a\",\"steps\":[]}\n",                       // no end
+           kHeader + "{\"name\":\"a\",\"steps\":[],\"end\":\"perhaps\"}\n",   // no such end
+           std::string("{\"header\":1,\"profile\":\"v9.9\"}\n") + kGood,      // no such profile
+           std::string(),                                                     // nothing
        }) {
     const TemporaryFile recording(content);
     const Result result = uringsim("conform " + recording.path());

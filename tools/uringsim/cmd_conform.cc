@@ -116,9 +116,12 @@ class Conform : public Command {
                                         sim::in_quotes(kernel),
                                         sim::name_hint(kernel, std::vector<std::string_view>(known.begin(), known.end()))));
     for (const tape::Tape& one : recording.tapes)
-      if (one.end.is_null())
+      if (const std::string path = tape::unanswered(one); path == "/end")
         throw sim::InputError(
             fmt::format("{}:{}: {} has no results; this is no recording", recording.file, one.line, tape::printable(one.name)));
+      else if (!path.empty())
+        throw sim::InputError(
+            fmt::format("{}:{}: {}: a recording has the result of such a step in \"out\"", recording.file, one.line, path));
     return kernel;
   }
 

@@ -115,6 +115,26 @@ TEST(Tape, RefusesAnEndBeforeItsFirstStep) {
   EXPECT_THAT(error_of(R"({"name":"a","steps":[],"end":{"hang":-1}})"), HasSubstr(":1: /end: not a way for a tape to end"));
 }
 
+TEST(Tape, RefusesAnEndBehindItsLastStep) {
+  const std::string tape = R"({"name":"a","steps":[{"do":"submit"}],"end":{"hang":)";
+  EXPECT_EQ(parse_recording(tape + "1}}", "t").tapes[0].end["hang"], 1);  // while it exits
+  EXPECT_THAT(error_of(tape + "2}}"), HasSubstr(":1: /end/hang: a step is expected, or 1 for the exit"));
+}
+
+TEST(Tape, IsUnansweredWhereAStepThatWasExecutedAndAlwaysHasAResultHasNone) {
+  const auto missing = [](const std::string& end) {
+    return unanswered(parse_recording(R"({"name":"a","steps":[{"do":"submit"},{"do":"enter","out":{"ret":0}},{"do":"enter"}])" +
+                                          (end.empty() ? "" : R"(,"end":)" + end) + "}",
+                                      "t")
+                          .tapes[0]);
+  };
+  EXPECT_EQ(missing(""), "/end");
+  EXPECT_EQ(missing(R"("exit")"), "/steps/2");
+  EXPECT_EQ(missing(R"({"hang":3})"), "/steps/2");
+  EXPECT_EQ(missing(R"({"hang":2})"), "");
+  EXPECT_EQ(missing(R"({"kernel":"panic"})"), "");
+}
+
 TEST(Tape, RefusesMemoryThatNothingMade) {
   EXPECT_THAT(error_of(R"({"name":"a","steps":[{"do":"sqe","op":"READV","addr":"v"}]})"), HasSubstr("unknown memory \"v\""));
 }
