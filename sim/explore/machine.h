@@ -309,6 +309,8 @@ class OperationalMachine : public arch::Machine, private Ending {
   /// An access made at `clock`, seen with what the task knows now: an access that acquires is behind what it acquires.
   void race_check(Cell& cell, u8 bytes, bool write, bool plain, u32 clock, arch::Site site) noexcept;
   void remember(Cell& cell, bool write, const LastAccess& access) noexcept;
+  /// weak: memory is given back; ends the execution if nothing orders somebody's access behind which that comes.
+  void must_be_over(const void* memory, u64 bytes) noexcept;
   /// A marked access: remembered only where plain ones exist.
   void marked(Cell& cell, const void* at, unsigned size, bool write, u32 clock, arch::Site site) noexcept {
     cell.marked = true;
@@ -361,6 +363,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   // Ending
   [[nodiscard]] bool all_ended() const noexcept override { return alive_ == 0; }
   void violation(const char* check, const std::string& text) override { fail(check, text); }
+  [[nodiscard]] std::string access_text(const LastAccess& access, bool writes) const;
   [[nodiscard]] std::string race_text(const Cell& cell, const LastAccess& other, bool other_writes, const LastAccess& mine,
                                       bool write) const;
 

@@ -61,17 +61,18 @@ void OperationalMachine::remember(Cell& cell, bool write, const LastAccess& acce
       at = &(*at)->next;
 }
 
+std::string OperationalMachine::access_text(const LastAccess& access, bool writes) const {
+  return fmt::format("{} {} by {} in {} ({}:{})", access.plain ? "plain" : "marked", writes ? "write" : "read",
+                     task_name(access.task), access.scope != nullptr ? access.scope : function_name(access.site.function),
+                     source_path(access.site.file), access.site.line);
+}
+
 std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& other, bool other_writes, const LastAccess& mine,
                                           bool write) const {
-  const auto say = [this](const LastAccess& access, bool writes) {
-    return fmt::format("{} {} by {} in {} ({}:{})", access.plain ? "plain" : "marked", writes ? "write" : "read",
-                       task_name(access.task), access.scope != nullptr ? access.scope : function_name(access.site.function),
-                       source_path(access.site.file), access.site.line);
-  };
   std::string word = program_->word_name(cell.at);
   if (word.empty()) word = "memory without a name";
-  return fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, say(other, other_writes),
-                     say(mine, write));
+  return fmt::format("{} is accessed by two tasks that nothing orders: {} and {}", word, access_text(other, other_writes),
+                     access_text(mine, write));
 }
 
 void OperationalMachine::plain(const void* at, u64 bytes, bool write, Site site) noexcept {
@@ -88,6 +89,35 @@ void OperationalMachine::plain(const void* at, u64 bytes, bool write, Site site)
   }
   if (write) me().pass_effect = true;
   tell(write ? OpKind::plain_write : OpKind::plain_read, at, 0, bytes, bytes, site);
+}
+
+/// Giving memory back is a plain write to all of it that depends on what the task has read, acquiring or not. An access that it
+/// is not behind may come to memory later, when that is somebody else's.
+void OperationalMachine::must_be_over(const void* memory, u64 bytes) noexcept {
+  if (!options_.races || warming_) return;
+  const TaskRecord& task = me();
+  const auto knows = [&](u32 lane) { return task.has_extra ? std::max(task.view[lane], task.extra[lane]) : task.view[lane]; };
+  const auto* const from = static_cast<const unsigned char*>(memory);
+  for (const unsigned char* at = from; at < from + bytes; at += 4) {
+    Cell* const cell = shadow_.find(at);
+    if (cell == nullptr) continue;
+    if (shadow_.accessed_plainly(*cell)) again_please();
+    const auto look_at = [&](const LastAccess& last, bool writes) {
+      if (last.task == kNobody || last.task == current_ || knows(last.task) >= last.clock) [[likely]]
+        return;
+      if (writes && !last.plain && cell->newest != nullptr && knows(cell->lane) >= cell->version) return;
+      std::string word = program_->word_name(cell->at);
+      if (word.empty()) word = "memory without a name";
+      fail_here("use-after-free",
+                fmt::format("{} is given back by {} while it is still in use: {}", word, task_name(current_),
+                            access_text(last, writes)),
+                memory, {});
+    };
+    look_at(cell->write, true);
+    look_at(cell->read, false);
+    for (const EarlierAccess* earlier = cell->earlier; earlier != nullptr; earlier = earlier->next)
+      look_at(earlier->access, earlier->write);
+  }
 }
 
 void OperationalMachine::scope(const char* function) noexcept {

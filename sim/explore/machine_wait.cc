@@ -16,6 +16,8 @@ using arch::TASK_RUNNING;
 void OperationalMachine::set_state(u32 state) noexcept {
   point();
   TaskRecord& task = me();
+  if (task.task->in_interrupt) [[unlikely]]  // which has no state of its own
+    fail_here("sleep-in-atomic", fmt::format("task {} goes to sleep in interrupt context", task.task->name), nullptr, {});
   Cell& cell = touch(task.state, 4, {});
   const u64 before = recording_ != nullptr ? peek(task.state, 4) : 0;
   do_store(cell, task.state, 4, state, arch::Order::relaxed);
@@ -36,17 +38,16 @@ u32 OperationalMachine::state(const arch::Task& task) const noexcept {
 bool OperationalMachine::schedule(u64 deadline) noexcept {
   point();
   TaskRecord& task = me();
+  if (task.task->in_interrupt) [[unlikely]]
+    fail_here("sleep-in-atomic", fmt::format("task {} sleeps in interrupt context", task.task->name), nullptr, {});
   do_fence(arch::Fence::full);
   Cell* cell = &touch(task.state, 4, {});
   if (do_locked_load(*cell, task.state, 4) == TASK_RUNNING) {
     if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);  // did not
     return deadline > world_.now;
   }
-  if (task.spin_depth != 0 || task.task->in_interrupt)
-    fail_here(
-        "sleep-in-atomic",
-        fmt::format("task {} sleeps {}", task.task->name, task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context"),
-        task.state, {});
+  if (task.spin_depth != 0)
+    fail_here("sleep-in-atomic", fmt::format("task {} sleeps with a spinlock held", task.task->name), task.state, {});
   if (deadline <= world_.now) {
     do_locked_store(*cell, task.state, 4, TASK_RUNNING);
     if (recording_ != nullptr) write_down(OpKind::sleep, current_, 0, 0, 1, {}, nullptr);

@@ -29,6 +29,7 @@ void OperationalMachine::free(void* memory, u64 bytes) noexcept {
              fmt::format("{} gives back memory in {}() with a timer in it that has been started", task_name(current_),
                          current_scope(me()) != nullptr ? current_scope(me()) : "its program"));
     if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // nothing of its own may reach it later
+    if (options_.memory == Memory::weak) must_be_over(memory, bytes);
     shadow_.freed(memory, bytes);
     if (locks_ != nullptr) locks_->on_free(memory, bytes);
     any_freed_ = true;

@@ -32,12 +32,14 @@
 // Stronger than LKMM (outcomes that it allows and this model does not show): load buffering, a store seen before an earlier load
 // of its task was made, and with it out-of-thin-air values; smp_rmb also orders loads against later stores; an access narrower
 // than 4 bytes is ordered with the 4 bytes around it and its stores go to the end of the coherence order; lock words are never
-// read old; a store is there before memory is given back later in time, even if nothing orders the two (dpor reports that as a
-// use after free); a timer's callback knows what every timer_start() before it knew, likewise raise(); the barrier of an unlock
+// read old; a timer's callback knows what every timer_start() before it knew, likewise raise(); the barrier of an unlock
 // and a later lock stands at the lock. Weaker than LKMM (outcomes shown that it forbids): a store does not tell the barrier that
 // a relaxed load of the same word by its task was behind, a read-modify-write does; dependencies order nothing. Code that relies
 // on an address dependency uses rcu_dereference(), which is an acquire; control and data dependencies to a store are kept only in
 // that no store is seen before the load that it depends on has been made (no load buffering).
+//
+// Memory is given back as by a plain write to all of it that depends on all that its task has read: an access by another task
+// that nothing orders before that is a use after free, whether or not it came later in time.
 //
 // Plain accesses read and write the newest value: in a program without data races there is no other, and the race detector knows
 // the others. Memory that was written behind the machine's back (initialised by a constructor) counts as newly made.

@@ -362,6 +362,35 @@ TEST(DporBlocking, WhoReadsThatTheUserIsDoneMayGiveTheMemoryBack) {
   EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{});
 }
 
+// WRITE_ONCE(y) may be seen before what the user did to the memory (LKMM: no order), which then reaches somebody else's.
+TEST(DporBlocking, WhoReadsADoneThatNothingOrdersMayNotGiveTheMemoryBackUnderWeak) {
+  for (const bool writes : {true, false}) {
+    TestProgram program(writes ? "freed-behind-an-unordered-write" : "freed-behind-an-unordered-read");
+    program.task("owner", [](Shared& s) {
+      void* const block = arch::machine().alloc(16, 16);
+      plain_store(s.payload[0], reinterpret_cast<u64>(block));
+      smp_store_release(s.x, 1);
+      while (READ_ONCE(s.y) == 0) arch::machine().poll_pass(arch::Site::here());
+      arch::machine().free(block, 16);
+    });
+    program.task("user", [writes](Shared& s) {
+      if (smp_load_acquire(s.x) != 0) {
+        u32& word = *reinterpret_cast<u32*>(plain_load(s.payload[0]));
+        if (writes)
+          WRITE_ONCE(word, 5);
+        else
+          s.r[0] = READ_ONCE(word);
+      }
+      WRITE_ONCE(s.y, 1);
+    });
+    for (int model = 0; model < 3; model++) {
+      const std::set<std::string> expected = model == 2 ? std::set<std::string>{"use-after-free"} : std::set<std::string>{};
+      EXPECT_EQ(by_interleavings(program, kOperational[model]).checks, expected) << writes << model;
+      EXPECT_EQ(by_graphs(program, kAxiomatic[model]).outcome.checks, expected) << writes << model;
+    }
+  }
+}
+
 TEST(DporBlocking, ChoicesAreAllTaken) {
   TestProgram program("choose");
   program.task("chooser", [](Shared& s) {
@@ -442,6 +471,46 @@ TEST(DporBlocking, PlainAccessesRaceUnlessOrdered) {
     const Searched sc = expect_same(program);
     EXPECT_EQ(sc.outcome.checks.empty(), locked);
   }
+}
+
+// Whichever of the two comes second in the only order there is.
+TEST(DporBlocking, AMarkedAccessRacesWithAPlainOneBeforeItAndBehindIt) {
+  for (const bool plain_first : {true, false}) {
+    TestProgram program(plain_first ? "plain-then-marked" : "marked-then-plain");
+    program.task("first", [plain_first](Shared& s) {
+      plain_first ? plain_store(s.y, 5) : WRITE_ONCE(s.y, 5);
+      WRITE_ONCE(s.x, 1);
+    });
+    program.task("second", [plain_first](Shared& s) {
+      if (smp_load_acquire(s.x) != 0) s.r[0] = plain_first ? READ_ONCE(s.y) : plain_load(s.y);
+    });
+    EXPECT_EQ(by_interleavings(program, Memory::weak).checks, std::set<std::string>{"data-race"}) << plain_first;
+    EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks, std::set<std::string>{"data-race"}) << plain_first;
+  }
+}
+
+TEST(DporBlocking, ReadersAndThoseWhoWriteTheBytesBesideDoNotRace) {
+  TestProgram program("neighbours");
+  for (u32 me = 0; me < 2; me++)
+    program.task("neighbour", [me](Shared& s) {
+      s.r[me] = plain_load(s.y);
+      plain_store(reinterpret_cast<u16*>(s.payload)[me], static_cast<u16>(me + 1));
+    });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{});
+}
+
+TEST(DporBlocking, WhatComesBehindTheFreeIsAUseAfterFree) {
+  TestProgram program("freed-before");
+  program.task("owner", [](Shared& s) {
+    void* const block = arch::machine().alloc(16, 16);
+    plain_store(s.payload[0], reinterpret_cast<u64>(block));
+    arch::machine().free(block, 16);
+    smp_store_release(s.x, 1);
+  });
+  program.task("user", [](Shared& s) {
+    if (smp_load_acquire(s.x) != 0) s.r[0] = READ_ONCE(*reinterpret_cast<u32*>(plain_load(s.payload[0])));
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"use-after-free"});
 }
 
 TEST(DporBlocking, ASleepWithADeadlineEndsOneWayOrTheOther) {
@@ -570,6 +639,29 @@ TEST(DporBlocking, AnInterruptWakesASleeper) {
     EXPECT_FALSE(result.found) << result.violation.text;
     EXPECT_TRUE(result.exhausted);
     EXPECT_GE(result.complete, 2u);
+  }
+}
+
+TEST(DporBlocking, NobodySleepsOrTakesAMutexInAnInterrupt) {
+  for (const bool mutex : {true, false}) {
+    Tasks<TimedShared> program(mutex ? "mutex-in-interrupt" : "sleep-in-interrupt");
+    program.digest([](const TimedShared& s) { return registers(s); });
+    program.initially([mutex](TimedShared& s) {
+      s.interrupt.owner = &s;
+      s.r[0] = mutex ? 1 : 0;
+      s.interrupt.function = [](arch::Interrupt* interrupt) {
+        TimedShared& shared = *static_cast<OwnedInterrupt*>(interrupt)->owner;
+        if (shared.r[0] != 0) return arch::lock_acquire(shared.a, LockKind::mutex);
+        arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
+        arch::machine().schedule();
+      };
+    });
+    program.task("owner", [](TimedShared& s) { arch::machine().raise(s.interrupt); });
+    for (int model = 0; model < 3; model++) {
+      EXPECT_EQ(by_interleavings(program, kOperational[model]).checks, std::set<std::string>{"sleep-in-atomic"})
+          << mutex << model;
+      EXPECT_EQ(by_graphs(program, kAxiomatic[model]).outcome.checks, std::set<std::string>{"sleep-in-atomic"}) << mutex << model;
+    }
   }
 }
 
