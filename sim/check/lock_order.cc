@@ -7,7 +7,8 @@
 // nothing to annotate where several of a kind are taken in an order of their own (sockets by number), and what is never seen is
 // what two objects of a kind would do that the run does not have.
 //
-// Searches with dpor do not hear of locks: they come to every deadlock itself.
+// The live engine's threads do not tell of their locks: there this check hears nothing. Every other engine does, warm-up
+// included.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -361,6 +361,7 @@ class Search final : public arch::Machine, private Ending {
   bool recording_ = false;
   bool all_ended_ = false;
   bool violated_ = false;
+  LockWatch* locks_ = nullptr;
   std::pair<EventId, EventId> race_{};
   std::unique_ptr<Graph<W>> graph_;
   std::vector<Item> items_;

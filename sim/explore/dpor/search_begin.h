@@ -81,6 +81,7 @@ bool Search<W>::begin() {
   *own_ = Own{};
   own_->clock = kBeginning;
   program_.set_up(*this);
+  locks_ = program_.lock_watch();
   if (program_.warm_up()) warm_up();
   keep_early();
   beginning_ = own_->clock;

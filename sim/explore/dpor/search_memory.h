@@ -297,6 +297,7 @@ void* Search<W>::alloc(u64 bytes, u64 align) noexcept {
 
 template <unsigned W>
 void Search<W>::free(void* memory, u64 bytes) noexcept {
+  if (set_up_ && locks_ != nullptr) locks_->on_free(memory, bytes);
   if (set_up_) return arena_.free(memory, bytes);
   if (memory == nullptr || bytes == 0) return;
   Task& task = running();
@@ -307,6 +308,7 @@ void Search<W>::free(void* memory, u64 bytes) noexcept {
     id = add_range(task, {arena_.offset(memory), bytes, true}, kFree);
   }
   note(id, OpKind::time, memory, 0, nullptr, {});
+  if (locks_ != nullptr) locks_->on_free(memory, bytes);
 }
 
 /// The same numbers whoever asks when: a world that is explored must not depend on them.

@@ -61,6 +61,7 @@ void Search<W>::lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site)
     while (warming_ && lock.word != 0) leave(task, Status::waits_lock);
     if (warming_) {
       lock.word = task.task->id + 1;
+      if (locks_ != nullptr) locks_->on_lock(task.task->id, lock, false, site);
       return;
     }
   }
@@ -72,6 +73,7 @@ void Search<W>::lock(arch::LockWord& lock, arch::LockKind kind, arch::Site site)
   note(id, OpKind::lock, &lock.word, 4, nullptr, site);
   note(graph_->event[id].po_next, OpKind::lock, &lock.word, 4, nullptr, site);
   if (kind == arch::LockKind::spin) task.spin_depth++;
+  if (locks_ != nullptr) locks_->on_lock(task.task->id, lock, false, site);
 }
 
 template <unsigned W>
@@ -80,11 +82,13 @@ bool Search<W>::try_lock(arch::LockWord& lock, arch::LockKind kind, arch::Site s
   operation.lock = true;
   const bool taken = perform(&lock.word, operation, OpKind::try_lock, site) == 0;
   if (taken && !warming_ && kind == arch::LockKind::spin) running().spin_depth++;
+  if (taken && locks_ != nullptr) locks_->on_lock(running().task->id, lock, true, site);
   return taken;
 }
 
 template <unsigned W>
 void Search<W>::unlock(arch::LockWord& lock, arch::LockKind kind, arch::Site site) noexcept {
+  if (locks_ != nullptr) locks_->on_unlock(running().task->id, lock);
   if (warming_) {
     lock.word = 0;
     return;

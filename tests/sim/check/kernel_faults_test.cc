@@ -18,9 +18,9 @@ namespace uringsim::sim {
 namespace {
 
 /// The violated check and its text, of a search through samples; empty if there is none.
-std::string found(WorldProgram& program, u64 executions = 2'000) {
+std::string found(WorldProgram& program, u64 executions = 2'000, Search strategy = Search::pct) {
   ExploreOptions options;
-  options.strategy = Search::pct;
+  options.strategy = strategy;
   options.executions = executions;
   options.minimise = false;
   const ExploreResult result = explore(program, options);
@@ -133,17 +133,21 @@ WorldProgram two_lockers(bool same_order, bool tried) {
 }
 
 TEST(LockOrder, FindsTwoLocksTakenInBothOrdersThoughNobodyWaits) {
-  WorldProgram broken = two_lockers(false, false);
-  const std::string text = found(broken);
-  EXPECT_EQ(text.find("lock-order: locks are taken in one order"), 0u) << text;
-  EXPECT_NE(text.find("tests/sim/check/kernel_faults_test.cc"), std::string::npos) << text;
+  for (const Search strategy : {Search::pct, Search::dpor}) {
+    WorldProgram broken = two_lockers(false, false);
+    const std::string text = found(broken, 2'000, strategy);
+    EXPECT_EQ(text.find("lock-order: locks are taken in one order"), 0u) << to_string(strategy) << text;
+    EXPECT_NE(text.find("tests/sim/check/kernel_faults_test.cc"), std::string::npos) << text;
+  }
 }
 
 TEST(LockOrder, IsQuietWhereTheOrderIsOneOrNobodyWouldWait) {
-  WorldProgram sound = two_lockers(true, false);
-  EXPECT_EQ(found(sound), "");
-  WorldProgram tried = two_lockers(false, true);
-  EXPECT_EQ(found(tried), "");
+  for (const Search strategy : {Search::pct, Search::dpor}) {
+    WorldProgram sound = two_lockers(true, false);
+    EXPECT_EQ(found(sound, 2'000, strategy), "") << to_string(strategy);
+    WorldProgram tried = two_lockers(false, true);
+    EXPECT_EQ(found(tried, 2'000, strategy), "") << to_string(strategy);
+  }
 }
 
 TEST(LockOrder, ForgetsLocksWhoseMemoryIsGivenBack) {
@@ -258,28 +262,29 @@ TEST(Deadlock, AChainThatEndsInASleeperIsNone) {
   EXPECT_EQ(wait_for_graph(chain, 1), "a waits in f() for a lock that b holds; b sleeps in f()");
 }
 
-TEST(Deadlock, IsFoundWhereTwoTasksTakeTwoLocksInBothOrders) {
-  WorldProgram program("abba", {}, [](World& world) {
+TEST(Deadlock, IsFoundWhereATaskWaitsForTheEndOfWhoNeedsItsLock) {
+  WorldProgram program("lock-and-join", {}, [](World& world) {
     auto* const locks = new (world.machine().alloc(sizeof(TwoLocks), 16)) TwoLocks;
-    const auto take = [&world, locks](bool ab, kernel::task_struct* leader) {
-      const auto body = [locks, ab] {
-        arch::machine().ready();
-        kernel::mutex_lock(ab ? &locks->a : &locks->b);
-        kernel::mutex_lock(ab ? &locks->b : &locks->a);
-        kernel::mutex_unlock(ab ? &locks->b : &locks->a);
-        kernel::mutex_unlock(ab ? &locks->a : &locks->b);
-        stay();
-      };
-      return leader == nullptr ? world.add_process({.name = "ab"}, body) : world.add_thread(leader, {.name = "ba"}, body);
-    };
-    (void)take(false, take(true, nullptr));
+    auto* const waited_for = new (world.machine().alloc(sizeof(arch::Task*), 16)) arch::Task*;
+    kernel::task_struct* const leader = world.add_process({.name = "holder"}, [locks, waited_for] {
+      arch::machine().ready();
+      kernel::mutex_lock(&locks->a);
+      arch::machine().join(**waited_for);
+      kernel::mutex_unlock(&locks->a);
+      stay();
+    });
+    *waited_for = world.add_thread(leader, {.name = "other"}, [locks] {
+      arch::machine().ready();
+      kernel::mutex_lock(&locks->a);
+      kernel::mutex_unlock(&locks->a);
+    });
   });
   ExploreOptions options;
   const ExploreResult result = explore(program, options);
-  ASSERT_TRUE(result.found);
+  ASSERT_TRUE(result.found) << result.error << result.unconfirmed;
   EXPECT_EQ(result.violation.check, "no-deadlock");
   EXPECT_EQ(result.violation.text,
-            "ab waits in its program for a lock that ba holds; ba waits in its program for a lock that ab holds");
+            "holder waits in its program for the end of other; other waits in its program for a lock that holder holds");
 }
 
 TEST(Livelock, IsSomebodyWhoPollsForEver) {
