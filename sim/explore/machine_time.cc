@@ -123,6 +123,7 @@ void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
   if (!outside()) {
     point();
     must_be_there(timer, "starts");
+    if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // the handler finds what was stored before
     me().pass_effect = true;
     publish_into(timer_sync_);
   }
@@ -202,6 +203,7 @@ void OperationalMachine::timer_context(void* machine) noexcept {
 void OperationalMachine::raise(arch::Interrupt& interrupt) noexcept {
   if (!outside()) {
     point();
+    if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);
     me().pass_effect = true;
     publish_into(interrupt_sync_);
     tell(OpKind::raise, &interrupt, 0, 0, 0, {});

@@ -3,9 +3,10 @@
 //
 // A store goes into the buffer; a load sees the task's own newest buffered store of the word, else memory. The strategy decides
 // when the oldest store of a buffer reaches memory. smp_mb() and locked operations (every read-modify-write, taking a lock,
-// schedule() and wake()) act on an empty buffer: what is left drains right before them, which loses nothing because each drain
-// could have been chosen one by one before. Releasing a lock is an ordinary store, of a spinlock as of a mutex: Linux promises
-// no more (x86's mutex_unlock() happens to be a locked operation). smp_rmb, smp_wmb, acquire and release cost nothing here.
+// schedule() and wake()), starting a timer and raising an interrupt act on an empty buffer: what is left drains right before
+// them, which loses nothing because each drain could have been chosen one by one before. Releasing a lock is an ordinary store,
+// of a spinlock as of a mutex: Linux promises no more (x86's mutex_unlock() happens to be a locked operation). smp_rmb, smp_wmb,
+// acquire and release cost nothing here.
 //
 // Against hardware: a buffer of 64 stores (the 65th drains the oldest). A store to the task's own stack empties the buffer and
 // goes to memory at once, since the frame may be gone before a buffered store would land there. Plain stores go straight to
