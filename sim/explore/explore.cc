@@ -315,15 +315,19 @@ dpor::Position position_of(const Checkpoint& checkpoint) {
   return position;
 }
 
-/// The operational machine judges and tells what dpor finds: it is led along dpor's schedule. False if it shows nothing wrong.
+/// The operational machine judges and tells what dpor finds: it is led along dpor's schedule. False if it shows nothing wrong, or
+/// not in the first attempts and the search has to end.
 bool confirm(ExploreResult& result, const Schedule& found, Program& program, const ExploreOptions& options,
              Clock::time_point until) {
   constexpr u64 kAttempts = 2'000;
+  constexpr u64 kAnyway = 16;  // nearly always the first one shows it
+  const auto stop = stop_of(result, options, until);
   auto machine = make_machine(machine_options(options));
   machine->set_up(program);
   Schedule other;  // shows something else that the same check says
   Violation other_violation;
   for (u64 attempt = 0; attempt < kAttempts; attempt++) {
+    if (attempt >= kAnyway && attempt % kAnyway == 0 && stop && stop()) break;
     LeadStrategy lead(found, attempt);
     lead.begin();
     if (machine->record(lead, result.repro.schedule).end != End::violation) continue;
@@ -343,6 +347,22 @@ bool confirm(ExploreResult& result, const Schedule& found, Program& program, con
   result.violation = other_violation;
   take_finding(result, machine, program, options, until);
   return true;
+}
+
+/// A search by sampling for what dpor found and no led schedule shows, within the time that dpor's search was given. (A number of
+/// executions is that of the search itself, as it is where a finding is made simpler.)
+ExploreResult sample(Program& program, const ExploreOptions& options, Clock::time_point until) {
+  constexpr u64 kSamples = 200'000;  // a number, not a time: the verdict is the same on slow machines
+  ExploreOptions samples = options;
+  samples.strategy = Search::random;
+  samples.executions = kSamples;
+  if (until != Clock::time_point::max())
+    samples.milliseconds =
+        static_cast<u64>(std::max<s64>(0, std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count()));
+  samples.shard = 0;
+  samples.shards = 1;
+  samples.checkpoint.clear();
+  return Sampling(program, samples, {}).run();
 }
 
 ExploreResult run_dpor(Program& program, const ExploreOptions& options, const JobShare& share) {
@@ -397,19 +417,15 @@ ExploreResult run_dpor(Program& program, const ExploreOptions& options, const Jo
   }
   if (!result.found) return result;
 
-  if (confirm(result, found.schedule, program, options, end_of(start, options))) return result;
-  // It could not be led there: sample.
-  ExploreOptions sample = options;
-  sample.strategy = Search::random;
-  sample.executions = 200'000;  // a number, not a time: the verdict is the same on slow machines
-  sample.shard = 0;
-  sample.shards = 1;
-  sample.checkpoint.clear();
-  sample.progress = nullptr;
-  ExploreResult sampled = Sampling(program, sample, {}).run();
+  const auto until = end_of(start, options);
+  if (confirm(result, found.schedule, program, options, until)) return result;
+  // It could not be led there.
+  ExploreResult sampled;
+  if (const auto stop = stop_of(result, options, until); !stop || !stop()) sampled = sample(program, options, until);
   if (!sampled.found) {
     result.found = result.exhaustive = false;
-    result.unconfirmed = fmt::format("{}: {}", result.violation.check, result.violation.text);
+    result.unconfirmed = fmt::format("{}: {}{}", result.violation.check, result.violation.text,
+                                     result.hurried ? " (the search's time was up while one was looked for)" : "");
     return result;
   }
   result.violation = sampled.violation;

@@ -243,7 +243,8 @@ ExploreResult add_up(const std::vector<Job>& jobs) {
     all.blocked += part.blocked;
     all.cut += part.cut;
     all.exhaustive &= part.exhaustive;
-    all.guarantee = std::max(all.guarantee, part.guarantee);
+    // The longest execution of all counts.
+    if (part.guarantee > 0) all.guarantee = all.guarantee > 0 ? std::min(all.guarantee, part.guarantee) : part.guarantee;
     all.share = std::max(all.share, part.share);  // each walks past what the others have done
     if (all.error.empty()) all.error = part.error;
     if (all.unconfirmed.empty()) all.unconfirmed = part.unconfirmed;

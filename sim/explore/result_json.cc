@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -73,10 +74,14 @@ void add(Json& all, const Json& part) {
   all["seconds"] = all["seconds"].get<double>() + part.at("seconds").get<double>();
   all["shard_exhaustive"] = all["shard_exhaustive"].get<bool>() && part.at("shard_exhaustive").get<bool>();
   all.erase("share");
+  if (part.contains("unconfirmed") && !all.contains("unconfirmed")) all["unconfirmed"] = part.at("unconfirmed");
+  if (part.contains("guarantee") && all.contains("guarantee"))  // the longest execution of all counts
+    all["guarantee"] = std::min(all.at("guarantee").get<double>(), part.at("guarantee").get<double>());
   const bool simpler = part.at("verdict") == "violation" &&
                        (all.at("verdict") == "clean" || part.at("steps").get<unsigned>() < all.at("steps").get<unsigned>());
   if (!simpler) return;
-  const std::set<std::string> sums = {"executions", "blocked", "cut", "seconds", "shard_exhaustive", "share"};
+  const std::set<std::string> sums = {"executions",       "blocked", "cut",       "seconds",
+                                      "shard_exhaustive", "share",   "guarantee", "unconfirmed"};
   for (const auto& [key, value] : part.items())
     if (!sums.contains(key)) all[key] = value;
 }

@@ -253,6 +253,8 @@ class Explore : public Command {
                                          sum["exhaustive"].get<bool>() ? ", exhaustive" : ", not exhaustive"));
       if (!json_ && sum.contains("missing"))
         terminal.print(fmt::format("shards that are missing: {}", fmt::join(sum["missing"].get<std::vector<unsigned>>(), ", ")));
+      if (!json_ && sum.contains("unconfirmed"))
+        terminal.print(fmt::format("a part stopped at what no schedule shows: {}", sum["unconfirmed"].get<std::string>()));
     } catch (const std::exception& error) {
       throw sim::InputError(fmt::format("explore: --merge: {}", error.what()));
     }

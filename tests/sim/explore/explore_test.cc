@@ -481,6 +481,22 @@ TEST(Explore, ResultsOfShardsMergeToOneVerdict) {
   EXPECT_THROW(merge_json({parts[0], parts[0]}), std::invalid_argument);
 }
 
+TEST(Explore, AMergedResultPromisesNoMoreThanItsWeakestPart) {
+  std::vector<std::string> parts;
+  for (unsigned shard = 0; shard < 2; shard++) {
+    ExploreOptions options = by(Search::pct, Memory::sc);
+    options.shard = shard;
+    options.shards = 2;
+    ExploreResult part;
+    part.guarantee = shard == 0 ? 0.5 : 0.25;
+    if (shard == 1) part.unconfirmed = "no-hang: somebody hangs";
+    parts.push_back(to_json(part, options, "by hand", "", ""));
+  }
+  const std::string merged = merge_json(parts);
+  EXPECT_NE(merged.find("\"guarantee\": 0.25"), std::string::npos) << merged;
+  EXPECT_NE(merged.find("somebody hangs"), std::string::npos) << merged;
+}
+
 TEST(Explore, TheStoryOfAStaleReadNamesTheStoreThatItMissed) {
   Tasks<Handshake> program("no barrier");
   sim::make_handshake(program, {1, false, true}, true);
@@ -516,6 +532,37 @@ TEST(Pct, TheGuaranteeIsOneOverTasksTimesChoicesToTheDepthLessOne) {
   EXPECT_GT(result.guarantee, 0);
   EXPECT_LE(result.guarantee, 0.5 / 64 / 64);
   EXPECT_TRUE(result.found);
+}
+
+// Without the race detector the operational machine does not know who used the memory; dpor does.
+TEST(Explore, WhatNoScheduleShowsIsLookedForOnlyAsLongAsTheSearchMayGoOn) {
+  struct Words {
+    u32* block;
+    u32 there, done;
+  };
+  Tasks<Words> program("unshown");
+  program.task("owner", [](Words& w) {
+    w.block = static_cast<u32*>(arch::machine().alloc(16, 16));
+    arch::smp_store_release(w.there, 1);
+    if (arch::READ_ONCE(w.done) != 0) arch::machine().free(w.block, 16);
+  });
+  program.task("user", [](Words& w) {
+    if (arch::smp_load_acquire(w.there) == 0) return;
+    arch::WRITE_ONCE(*w.block, 1);
+    arch::WRITE_ONCE(w.done, 1);
+  });
+  ExploreOptions options = by(Search::dpor, Memory::weak);
+  options.races = false;
+  unsigned asked = 0;
+  options.progress = [&asked](const ExploreProgress&) {
+    asked++;
+    return false;
+  };
+  const ExploreResult result = explore(program, options);
+  EXPECT_FALSE(result.found);
+  EXPECT_FALSE(result.exhaustive);
+  EXPECT_EQ(result.unconfirmed.find("use-after-free: "), 0u) << result.unconfirmed;
+  EXPECT_EQ(asked, 2u);  // behind the first attempts to show it, and before it is sampled
 }
 
 }  // namespace
