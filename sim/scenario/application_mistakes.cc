@@ -28,6 +28,11 @@ constexpr ApplicationMistake kMistakes[] = {
      "acquire the tail, read the CQEs, release the head", "liburing before 0.1"},
     {"stale-cqe-pointer-on-timeout", "a CQE is read after the head has been moved past it",
      "read it first: the slot is the kernel's again", "liburing to 2.14"},
+    {"liburing-wait-nr-clobbered", "enter has submitted everything, so it is taken to have waited too: one look, then -EAGAIN",
+     "a signal ends the wait and the count is returned all the same: wait again until the CQE is there", "liburing 0.4 to 0.6"},
+    {"liburing-internal-timeout-not-submitted",
+     "the TIMEOUT of a timed wait is published, and enter left out where a CQE is there already",
+     "submit it in the same call: the next submit finds it, with a timespec that is gone", "liburing 0.2"},
 };
 
 void settle(Steps& steps, const std::vector<Ref>& bugs) {
