@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// "iopoll-progress": who polls for completions on an IOPOLL ring comes back when there are some. Judged once nothing will happen
-// any more: a task that is still in enter(GETEVENTS) although the CQ holds a CQE, or a polled request has completed, polls for
-// ever.
+// "iopoll-progress": who polls for completions on an IOPOLL ring comes back when the CQ holds one. Judged once nothing will
+// happen any more: a task that is still in enter(GETEVENTS) although a CQE is there polls for ever.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -97,6 +97,13 @@ TEST(KernelChecks, ASleeperWhoWaitsForSomethingElseHasLostNoWakeup) {
   EXPECT_EQ(found("no-lost-wakeup", world + R"({"enter": {"ring": "s", "min_complete": 1, "flags": ["GETEVENTS"]}}]}})"), "");
 }
 
+// Who sleeps for more CQEs than there are polls for none.
+TEST(KernelChecks, AWaiterOnARingWithoutIopollIsNoPoller) {
+  EXPECT_EQ(found("iopoll-progress", R"("rings": {"r": {}}, "allow": ["tasks-end", "no-hang"], "tasks": {"a": {"steps": [
+    {"submit": {"ring": "r", "op": "NOP"}}, {"enter": {"ring": "r", "min_complete": 2, "flags": ["GETEVENTS"]}}]}})"),
+            "");
+}
+
 TEST(KernelChecks, WrongDataIsAViolationOfItsOwn) {
   const auto with = [](const std::string& seed) {
     return R"("devices": {"d": {"type": "ram"}}, "files": {"f": {"device": "d", "size": "64KiB", "open": ["O_DIRECT"]}}, "rings": {"r": {}},

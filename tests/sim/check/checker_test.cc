@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "uapi/abi.h"
 
 namespace uringsim::sim {
@@ -10,15 +12,22 @@ namespace {
 
 using kernel::EventKind;
 
-/// Feeds events to one checker and says what it found.
+/// Feeds events to one checker, those that it asks for, and says what it found.
 class Stream {
  public:
-  explicit Stream(std::unique_ptr<Checker> checker) : checker_(std::move(checker)) {}
+  explicit Stream(std::unique_ptr<Checker> checker) : checker_(std::move(checker)), kinds_(checker_->kinds()) {}
   Stream& operator()(EventKind kind, std::initializer_list<s64> values) {
+    if (std::find(kinds_.begin(), kinds_.end(), kind) == kinds_.end()) return *this;
     kernel::TraceEvent event;
     event.kind = kind;
+    event.task = task_;
     std::copy(values.begin(), values.end(), event.values);
     checker_->event(event);
+    return *this;
+  }
+  /// The events to come are of this task.
+  Stream& by(u32 task) {
+    task_ = task;
     return *this;
   }
   [[nodiscard]] std::string found() const { return checker_->finding() != nullptr ? checker_->finding()->text : ""; }
@@ -26,6 +35,8 @@ class Stream {
 
  private:
   std::unique_ptr<Checker> checker_;
+  std::vector<EventKind> kinds_;
+  u32 task_ = 0;
 };
 
 TEST(ExactlyOnce, AcceptsACqeAndADropForTwoSqes) {
@@ -75,6 +86,12 @@ TEST(RingWords, FindsAHeadThatPassesWhatWasTaken) {
   EXPECT_NE(stream.found().find("never passes"), std::string::npos);
 }
 
+TEST(RingWords, TheHeadMayPassAnSqeThatWasDropped) {
+  Stream stream(check_ring_words());
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5})(EventKind::sqe_dropped, {1, 1, 99})(EventKind::sq_head, {1, 2});
+  EXPECT_EQ(stream.found(), "");
+}
+
 TEST(RequestLife, FindsADoubleFreeAndALeak) {
   Stream twice(check_request_life());
   twice(EventKind::request_alloc, {1, 9})(EventKind::request_free, {1, 9});
@@ -104,6 +121,32 @@ TEST(LinkOrder, FindsAMemberThatStartsBeforeTheOneBeforeItHasCompleted) {
   Stream stream(check_link_order());
   chain_of_two(stream)(EventKind::request_issue, {1, 1, 0, 1})(EventKind::request_issue, {1, 2, 0, 0});
   EXPECT_NE(stream.found().find("SQE 1 (user_data 0x6) starts, and SQE 0"), std::string::npos) << stream.found();
+}
+
+TEST(LinkOrder, AMemberStartsWhileWhatIsNotOfItsChainIsUnderWay) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::request_take, {1, 1, 0})(EventKind::request_issue, {1, 1, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 2, 1});
+  stream(EventKind::sqe_consumed, {1, 2, 2, 7, 0, 0})(EventKind::request_take, {1, 3, 2})(EventKind::request_issue, {1, 2, 0, 1});
+  stream(EventKind::io_uring_complete, {1, 6, 0, 2})(EventKind::request_issue, {1, 3, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(LinkOrder, AMemberThatIsFreedWithoutACompletionIsOver) {
+  Stream stream(check_link_order());
+  chain_of_two(stream)(EventKind::request_issue, {1, 1, 0, 1})(EventKind::request_free, {1, 1});
+  stream(EventKind::request_issue, {1, 2, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(LinkOrder, ADroppedSqeEndsAChain) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 1, 0});
+  stream(EventKind::request_issue, {1, 1, 0, 1})(EventKind::sqe_dropped, {1, 1, 99});
+  stream(EventKind::sqe_consumed, {1, 2, 2, 7, 0, 0})(EventKind::request_take, {1, 3, 2})(EventKind::request_issue, {1, 3, 0, 1});
+  EXPECT_EQ(stream.found(), "");
 }
 
 TEST(LinkOrder, AChainEndsWithItsBatch) {
@@ -157,6 +200,27 @@ TEST(DrainOrder, AcceptsWhatWaitsForAllBeforeTheDrain) {
   stream(EventKind::io_uring_complete, {1, 5, 0, 1})(EventKind::request_issue, {1, 2, 0, 0})(EventKind::request_issue,
                                                                                              {1, 3, 0, 0});
   EXPECT_EQ(stream.found(), "");
+}
+
+TEST(DrainOrder, WhatIsInFrontOfADrainStartsWhenItLikes) {
+  Stream stream(check_drain_order());
+  for (s64 head = 0; head < 3; head++) {
+    const s64 flags = head == 2 ? uapi::IOSQE_IO_DRAIN : 0;
+    stream(EventKind::sqe_consumed, {1, head, head, 5 + head, flags, 0})(EventKind::request_take, {1, 1 + head, head});
+  }
+  stream(EventKind::request_issue, {1, 1, 0, 0})(EventKind::request_issue, {1, 2, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+}
+
+TEST(DrainOrder, FindsADrainThatStartsBeforeTheDrainInFrontOfItHasCompleted) {
+  Stream stream(check_drain_order());
+  for (s64 head = 0; head < 2; head++)
+    stream(EventKind::sqe_consumed, {1, head, head, 5 + head, uapi::IOSQE_IO_DRAIN, 0})(EventKind::request_take,
+                                                                                        {1, 1 + head, head});
+  stream(EventKind::request_issue, {1, 1, 0, 0});
+  EXPECT_EQ(stream.found(), "");
+  stream(EventKind::request_issue, {1, 2, 0, 0});
+  EXPECT_NE(stream.found().find("SQE 1 drains, and SQE 0"), std::string::npos) << stream.found();
 }
 
 TEST(RingWords, FindsAnSqHeadThatMovesBack) {
@@ -233,6 +297,13 @@ TEST(BufferStable, ACompletionGivesTheBufferBack) {
   EXPECT_EQ(stream.found(), "");
 }
 
+TEST(BufferStable, ACompletionOnAnotherRingGivesNothingBack) {
+  Stream stream(check_buffer_stable());
+  stream(EventKind::buffer_lent, {1, 5, 0x1000, 4096, 1})(EventKind::io_uring_complete, {2, 5, 4096, 1});
+  stream(EventKind::buffer_touched, {0x1000, 8, 0});
+  EXPECT_NE(stream.found().find("the application reads that of user_data 0x5"), std::string::npos) << stream.found();
+}
+
 TEST(UserDataUnique, FindsOneThatIsUsedAgainBeforeItsCqe) {
   Stream stream(check_user_data_unique());
   stream(EventKind::sqe_consumed, {1, 0, 0, 5, 0, 0})(EventKind::io_uring_complete, {1, 5, 0, 1});
@@ -250,6 +321,23 @@ TEST(NeedWakeupBarrier, FindsALookAtTheFlagsWithoutABarrier) {
   EXPECT_EQ(stream.found(), "");
   stream(EventKind::sq_flags_read, {1, 0});
   EXPECT_NE(stream.found().find("on ring 1 there is none"), std::string::npos);
+}
+
+TEST(NeedWakeupBarrier, AsksForTheBarrierOfWhoeverPublishedAndForNoOthers) {
+  Stream others_look(check_need_wakeup_barrier());
+  others_look.by(1)(EventKind::sq_published, {1, 0, 1}).by(2)(EventKind::sq_flags_read, {1, 0});
+  EXPECT_EQ(others_look.found(), "");
+  Stream others_barrier(check_need_wakeup_barrier());
+  others_barrier.by(1)(EventKind::sq_published, {1, 0, 1}).by(2)(EventKind::full_barrier, {});
+  others_barrier.by(1)(EventKind::sq_flags_read, {1, 0});
+  EXPECT_NE(others_barrier.found(), "");
+}
+
+TEST(NeedWakeupBarrier, ASystemCallIsABarrier) {
+  Stream stream(check_need_wakeup_barrier());
+  stream(EventKind::sq_published, {1, 0, 1})(EventKind::sys_enter_io_uring_enter, {3, 1, 0, 0});
+  stream(EventKind::sq_flags_read, {1, 0});
+  EXPECT_EQ(stream.found(), "");
 }
 
 TEST(Checker, GoesOnFromWhatItHadSeenBeforeKeep) {
