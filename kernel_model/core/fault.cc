@@ -32,7 +32,7 @@ bool should_fail(Kernel& kernel, fault_attr& fault, u64 bytes, const char* site)
 
 bool should_fail_allocation(Kernel& kernel, u64 bytes, const char* site) noexcept {
   bool fails = false;
-  for (fault_attr* fault = kernel.allocation_fault; fault != nullptr; fault = fault->next)
+  for (fault_attr* fault = __atomic_load_n(&kernel.allocation_fault, __ATOMIC_RELAXED); fault != nullptr; fault = fault->next)
     fails = should_fail(kernel, *fault, bytes, site) || fails;
   return fails;
 }

@@ -69,7 +69,7 @@ struct Kernel {
   vfs_state* vfs = nullptr;                ///< fs/: file systems, device nodes, caches
   workqueue_state* workqueues = nullptr;   ///< core/workqueue.h: pools of workers
   rcu_state* rcu = nullptr;                ///< core/rcu.h
-  fault_attr* allocation_fault = nullptr;  ///< core/fault.h: failing allocations asked for by a scenario
+  fault_attr* allocation_fault = nullptr;  ///< core/fault.h: failing allocations asked for by a scenario; atomic
   const upper_floors* upper = nullptr;     ///< core/upper.h: what fs/ and io_uring/ do when core/ asks for it
   u64 pages_used = 0;                      ///< of options.memory_pages; the hardware's atomics, not explored
   u64 tlb_generations = 0;                 ///< numbers given to mm_struct::tlb_generation; likewise

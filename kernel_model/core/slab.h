@@ -15,7 +15,7 @@ bool should_fail_allocation(Kernel& kernel, u64 bytes, const char* site) noexcep
 namespace detail {
 inline void* allocate(u64 bytes, u64 align, const char* site) noexcept {
   Kernel& k = kernel();
-  if (k.allocation_fault != nullptr && should_fail_allocation(k, bytes, site)) [[unlikely]]
+  if (__atomic_load_n(&k.allocation_fault, __ATOMIC_RELAXED) != nullptr && should_fail_allocation(k, bytes, site)) [[unlikely]]
     return nullptr;
   return k.machine.alloc(bytes, align);
 }

@@ -49,7 +49,7 @@ bool StepRunner::act(const PollStep& step) {
   };
   u32 index = 0;
   if (!step.ring.empty() && !usable(step.ring, index)) return false;
-  const int fd = step.ring.empty() ? app_.descriptor(plan_.file(step.file.name)) : shared_.rings[index].ring.ring_fd;
+  const int fd = step.ring.empty() ? app_.descriptor(plan_.file(step.file.name)) : borrow(index).ring_fd;
   PollFd request{fd, static_cast<s16>(step.events.bits), 0};
   app_.copy_out(task_->scratch, &request, sizeof request);
   constexpr u64 millisecond = 1'000'000;

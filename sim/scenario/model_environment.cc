@@ -79,7 +79,8 @@ void ModelEnvironment::store_as(uptr at, u64 value, StoreOrder order, const char
 void ModelEnvironment::look_at_flags(uptr at) {
   if (run_.shared == nullptr || !kernel::kernel().trace.enabled()) return;
   for (u32 i = 0; i < run_.plan.rings.size(); ++i)
-    if (run_.shared->rings[i].up && run_.shared->rings[i].ring.sq.kflags == at && published_[i]) {
+    if (published_[i] &&
+        with_ring(*run_.shared, i, [at](const RingState& state) { return state.up && state.ring.sq.kflags == at; })) {
       published_.reset(i);
       note(kernel::EventKind::sq_flags_read, i, {});
     }
@@ -172,8 +173,7 @@ void ModelEnvironment::join(const std::string& name) {
 
 void ModelEnvironment::signal(const std::string& task, int number) {
   for (const ModelTask& one : run_.tasks)
-    if (one.name == task && one.pid != 0) {
-      const int pid = one.pid;
+    if (const int pid = __atomic_load_n(&one.pid, __ATOMIC_RELAXED); one.name == task && pid != 0) {
       kernel::system_call([&]() noexcept -> s64 {
         kernel::task_struct* const target = kernel::find_get_task_by_pid(pid);
         if (target == nullptr) return -ESRCH;

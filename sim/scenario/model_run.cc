@@ -255,7 +255,7 @@ void ModelRun::apply_limits(const TaskOptions& options) {
 void ModelRun::run_task(ModelTask& task) {
   const TaskOptions& options = plan.scenario.tasks[task.index].value;
   const auto own = static_cast<std::size_t>(&task - tasks.data());
-  task.pid = kernel::current()->pid;
+  __atomic_store_n(&task.pid, kernel::current()->pid, __ATOMIC_RELAXED);
   ModelEnvironment env(*this, &task);
   if (explored) ModelEnvironment::wait(*completions.built);
   if (task.leader) {

@@ -28,8 +28,8 @@ struct ModelTask {
   u32 process = 0;
   bool leader = false;  ///< of its process
   kernel::task_struct* task = nullptr;
-  u32 id = 0;  ///< the machine's
-  int pid = 0;
+  u32 id = 0;             ///< the machine's
+  int pid = 0;            ///< atomic: signals ask for it while the task starts
   bool finished = false;  ///< came to the end of its steps
   bool expected_to_die = false;
   TaskState* state = nullptr;

@@ -147,7 +147,6 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
                                                  const Moment& moment) {
   if (ring.sq_space_left() == 0) return Prepared::no_room;
   const bool transfers = reads(request.op) || writes(request.op);
-  RingState& state = shared_.rings[ring_index];
   RequestSlot* const slot = take_slot(transfers && !fixed_buffer(request.op) ? request.size.count : 0);
   if (slot == nullptr) return Prepared::failed;
   if (const u64 wanted = control_bytes(request); wanted > slot->control_bytes) {
@@ -174,12 +173,17 @@ StepRunner::Prepared StepRunner::prepare_request(u32 ring_index, AppRing& ring, 
 
   u16 buffer = 0;
   if (fixed_buffer(request.op)) {
-    if (state.buffer_count == 0) {
+    u32 turn = i;
+    const BufferRange buffers = with_ring(shared_, ring_index, [&](RingState& state) {
+      if (request.count <= 1 && state.buffers.count != 0) turn = state.next_buffer++;
+      return state.buffers;
+    });
+    if (buffers.count == 0) {
       (void)fail("{} needs registered buffers; the ring has none", request.op == Op::read_fixed ? "READ_FIXED" : "WRITE_FIXED");
       return Prepared::failed;
     }
-    buffer = static_cast<u16>(request.count > 1 ? i % state.buffer_count : state.next_buffer++ % state.buffer_count);
-    slot->at = state.buffers + buffer * state.buffer_stride;
+    buffer = static_cast<u16>(turn % buffers.count);
+    slot->at = buffers.at + buffer * buffers.stride;
   }
   if (writes(request.op)) {
     const FileOptions& file = plan_.scenario.files[plan_.files[slot->file].file].value;

@@ -49,20 +49,22 @@ uptr word_address(const AppRing& ring, Word word) {
 }  // namespace
 
 AppRing StepRunner::borrow(u32 index) {
-  AppRing ring = shared_.rings[index].ring;
+  AppRing ring = with_ring(shared_, index, [](const RingState& state) { return state.ring; });
   ring.system = AppSystem{&app_, task_->scratch};
   return ring;
 }
 
 void StepRunner::publish(u32 index, const AppRing& ring, u32 old_tail) {
-  shared_.rings[index].ring.sq.sqe_head = ring.sq.sqe_head;
-  shared_.rings[index].ring.sq.sqe_tail = ring.sq.sqe_tail;
+  with_ring(shared_, index, [&](RingState& state) {
+    state.ring.sq.sqe_head = ring.sq.sqe_head;
+    state.ring.sq.sqe_tail = ring.sq.sqe_tail;
+  });
   if (ring.sq.sqe_head != old_tail) app_.sq_published(index, old_tail, ring.sq.sqe_head);
 }
 
 bool StepRunner::usable(const Ref& name, u32& index) {
   index = plan_.ring(name.name);
-  if (shared_.rings[index].up) return true;
+  if (with_ring(shared_, index, [](const RingState& state) { return state.up; })) return true;
   return fail("ring {} is not set up, or closed", name.name.c_str());
 }
 
@@ -95,8 +97,7 @@ bool StepRunner::act(const SubmitStep& step) {
     }
   // What others see of the library's state changes before the kernel is entered: a submit may sleep.
   const u32 new_tail = ring.sq.sqe_tail;
-  shared_.rings[index].ring.sq.sqe_tail = new_tail;
-  shared_.rings[index].ring.sq.sqe_head = new_tail;
+  with_ring(shared_, index, [&](RingState& state) { state.ring.sq.sqe_tail = state.ring.sq.sqe_head = new_tail; });
   app_.sq_published(index, old_tail, new_tail);
   const int result = submit(ring, library, step.wake, step.wait);
   assign(step.into, result);
@@ -167,18 +168,19 @@ s64 StepRunner::setup_ring(u32 index) {
   params.cq_entries = options.cq_entries.value_or(0);
   params.sq_thread_cpu = options.sq_thread_cpu.value_or(0);
   params.sq_thread_idle = static_cast<u32>((options.sq_thread_idle.count + millisecond - 1) / millisecond);
-  if (!options.attach.empty()) params.wq_fd = static_cast<u32>(shared_.rings[plan_.ring(options.attach.name)].ring.ring_fd);
-  RingState& state = shared_.rings[index];
+  if (!options.attach.empty()) params.wq_fd = static_cast<u32>(borrow(plan_.ring(options.attach.name)).ring_fd);
   AppRing ring{AppSystem{&app_, task_->scratch}};
   app_.naming_ring(index);
   const int error = ring.queue_init_params(options.entries, params);
   if (error < 0) return error;
-  state.ring = ring;
-  state.up = true;
-  state.next_slot = 0;
   const u32 offsets[4] = {params.sq_off.ring_mask, params.sq_off.ring_entries, params.cq_off.ring_mask,
                           params.cq_off.ring_entries};
-  std::copy(offsets, offsets + 4, state.mask_offsets);
+  with_ring(shared_, index, [&](RingState& state) {
+    state.ring = ring;
+    state.up = true;
+    state.next_slot = 0;
+    std::copy(offsets, offsets + 4, state.mask_offsets);
+  });
   return 0;
 }
 
@@ -226,17 +228,14 @@ s64 StepRunner::register_buffers(u32 index, const BufferSet& set) {
   }
   AppRing ring = borrow(index);
   const int result = ring.register_buffers(table, set.count);
-  RingState& state = shared_.rings[index];
   if (result < 0) {
     keep_spare(memory, bytes);
     return result;
   }
+  const BufferRange now{.owner = task_, .at = memory, .stride = stride, .count = set.count};
+  const BufferRange before = with_ring(shared_, index, [&](RingState& state) { return std::exchange(state.buffers, now); });
   // Those of an earlier ring of that name, which was closed with them.
-  if (state.buffer_owner == task_) keep_spare(state.buffers, state.buffer_stride * state.buffer_count);
-  state.buffer_owner = task_;
-  state.buffers = memory;
-  state.buffer_stride = stride;
-  state.buffer_count = set.count;
+  if (before.owner == task_) keep_spare(before.at, before.stride * before.count);
   return result;
 }
 
@@ -300,10 +299,8 @@ bool StepRunner::act(const UnregisterStep& step) {
       break;
   }
   if (step.what == RegisterWhat::buffers && result >= 0) {
-    RingState& state = shared_.rings[index];
-    if (state.buffer_owner == task_) keep_spare(state.buffers, state.buffer_stride * state.buffer_count);
-    state.buffer_owner = nullptr;
-    state.buffer_count = 0;
+    const BufferRange before = with_ring(shared_, index, [](RingState& state) { return std::exchange(state.buffers, {}); });
+    if (before.owner == task_) keep_spare(before.at, before.stride * before.count);
   }
   assign(step.into, result);
   return step.into || result == value(step.result) ||
@@ -320,9 +317,9 @@ bool StepRunner::act(const CloseStep& step) {
     AppRing ring = borrow(index);
     if (step.keep_map) {
       result = ring.system.close(ring.ring_fd);
-      shared_.rings[index].ring.ring_fd = -1;
+      with_ring(shared_, index, [](RingState& state) { state.ring.ring_fd = -1; });
     } else {
-      shared_.rings[index].up = false;
+      with_ring(shared_, index, [](RingState& state) { state.up = false; });
       ring.queue_exit();
     }
   }
@@ -334,7 +331,7 @@ bool StepRunner::act(const UnmapStep& step) {
   u32 index = 0;
   if (!usable(step.ring, index)) return false;
   const AppRing ring = borrow(index);
-  shared_.rings[index].up = false;
+  with_ring(shared_, index, [](RingState& state) { state.up = false; });
   ring.system.munmap(ring.sq.sqes, u64{ring.sq.ring_entries} * sizeof(uapi::io_uring_sqe));
   ring.system.munmap(ring.sq.ring_ptr, ring.sq.ring_sz);
   if (ring.cq.ring_ptr != ring.sq.ring_ptr) ring.system.munmap(ring.cq.ring_ptr, ring.cq.ring_sz);
@@ -343,7 +340,7 @@ bool StepRunner::act(const UnmapStep& step) {
 
 bool StepRunner::act(const MapStep& step) {
   const u32 index = plan_.ring(step.ring.name);
-  RingState& state = shared_.rings[index];
+  const RingState state = with_ring(shared_, index, [](const RingState& now) { return now; });
   AppRing ring = borrow(index);
   const u32 head = ring.sq.sqe_head, tail = ring.sq.sqe_tail, features = ring.features;
   uapi::io_uring_params params{};
@@ -372,8 +369,10 @@ bool StepRunner::act(const MapStep& step) {
   ring.features = features;
   ring.sq.sqe_head = head;
   ring.sq.sqe_tail = tail;
-  state.ring = ring;
-  state.up = true;
+  with_ring(shared_, index, [&](RingState& mapped) {
+    mapped.ring = ring;
+    mapped.up = true;
+  });
   return true;
 }
 
@@ -383,9 +382,8 @@ bool StepRunner::act(const SqeStep& step) {
   u32 index = 0;
   if (!usable(step.ring, index)) return false;
   const AppRing ring = borrow(index);
-  RingState& state = shared_.rings[index];
-  const u32 slot = step.slot ? static_cast<u32>(value(*step.slot)) : state.next_slot;
-  if (!step.slot) state.next_slot = slot + 1;
+  const u32 slot = step.slot ? static_cast<u32>(value(*step.slot))
+                             : with_ring(shared_, index, [](RingState& state) { return state.next_slot++; });
   const uptr at = ring.sq.sqes + u64{slot & ring.sq.ring_mask} * sizeof(uapi::io_uring_sqe);
   s64 fd = step.fd ? value(*step.fd) : 0;
   s64 flags = step.flags ? value(*step.flags) : 0;
@@ -466,7 +464,7 @@ bool StepRunner::act(const AdvanceStep& step) {
   const u32 next = old + static_cast<u32>(value(step.by));
   if (step.word == Word::sq_tail) {
     // The library's own copies follow, so that high and low steps can be mixed.
-    shared_.rings[index].ring.sq.sqe_head = shared_.rings[index].ring.sq.sqe_tail = next;
+    with_ring(shared_, index, [&](RingState& state) { state.ring.sq.sqe_head = state.ring.sq.sqe_tail = next; });
     app_.sq_published(index, old, next);
   } else if (step.word == Word::cq_head) {
     app_.note(kernel::EventKind::cq_head, index, {old, next});

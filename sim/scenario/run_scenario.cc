@@ -149,7 +149,8 @@ class ScenarioRun {
     const u64 limit = scenario_.limit ? scenario_.limit->count : longest_run;
     RunResult result = machine.run(awaited, start + limit);
     observer_.close();
-    world.kernel().allocation_fault = nullptr;
+    __atomic_store_n(&world.kernel().allocation_fault, static_cast<kernel::fault_attr*>(nullptr),
+                     __ATOMIC_RELAXED);  // workers may still allocate
     for (const std::string& note : faults.unused()) report_.warnings.push_back(note);
     report_.time_ns = result.time - run.start;
     outcome_.executed = result.end != RunEnd::stopped;
@@ -188,10 +189,14 @@ class ScenarioRun {
   }
 
   static bool sq_thread_lives() {
-    list_for_each_entry(task, &kernel::kernel().tasks, kernel::task_struct, tasks) {
-      if ((task->flags & kernel::PF_KTHREAD) != 0 && std::string_view(task->name) == "io_uring-sq") return true;
+    kernel::Kernel& k = kernel::kernel();
+    bool lives = false;
+    kernel::spin_lock(&k.tasklist_lock);
+    list_for_each_entry(task, &k.tasks, kernel::task_struct, tasks) {
+      if ((task->flags & kernel::PF_KTHREAD) != 0 && std::string_view(task->name) == "io_uring-sq") lives = true;
     }
-    return false;
+    kernel::spin_unlock(&k.tasklist_lock);
+    return lives;
   }
 
   /// Reads a regular file to its end, as a process of root.
@@ -227,6 +232,9 @@ class ScenarioRun {
       const int number = signal != nullptr ? numbers[static_cast<unsigned>(signal->signal)] : 9;
       world.add_process({"fault"}, [&run, at, task, number] {
         ModelEnvironment env(run, nullptr);
+        // A process is there when it has the files that it begins with.
+        for (const ModelTask& one : run.tasks)
+          if (one.name == task) ModelEnvironment::wait(run.completions.installed[one.process]);
         if (const u64 now = env.now(); now < at) env.sleep(at - now);
         env.signal(task, number);
       });

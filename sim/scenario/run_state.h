@@ -2,8 +2,9 @@
 // What tasks change while a scenario runs: rings, requests in flight, variables.
 //
 // All of it is plain data in memory from Environment::alloc(), so that an engine that rewinds tasks rewinds it with them.
-// Requests in flight are shared by all tasks of the run (one submits, another reaps) under `lock`; nothing inside of it
-// switches tasks, so in fiber engines it is never contended.
+// Requests in flight are shared by all tasks of the run (one submits, another reaps) under `lock`, and so is what is known of the
+// rings, for a ring may be set up, used and closed by several tasks at once; nothing inside of it switches tasks, so in fiber
+// engines it is never contended.
 #pragma once
 
 #include "sim/scenario/app_system.h"
@@ -32,14 +33,19 @@ struct RequestSlot {
   u64 filled = ~u64{0};  ///< (offset, seed) key of the pattern that `data` holds
 };
 
+/// Registered buffers, which adjoin.
+struct BufferRange {
+  const struct TaskState* owner = nullptr;  ///< the task that mapped them, in its process
+  uptr at = 0;
+  u64 stride = 0;
+  u32 count = 0;
+};
+
 struct RingState {
   AppRing ring;  ///< `ring.system` is set by whoever uses a copy
   bool up = false;
-  uptr buffers = 0;  ///< registered ones, adjoining
-  u64 buffer_stride = 0;
-  u32 buffer_count = 0;
-  const struct TaskState* buffer_owner = nullptr;  ///< the task that mapped them, in its process
-  u32 next_slot = 0;                               ///< of low-level `sqe` steps
+  BufferRange buffers{};
+  u32 next_slot = 0;  ///< of low-level `sqe` steps
   u32 next_buffer = 0;
   u32 mask_offsets[4] =
       {};  ///< of ring_mask and ring_entries in SQ and CQ: what mapping again needs beside the library's addresses
@@ -61,6 +67,27 @@ struct SharedState {
 
   [[nodiscard]] RequestSlot& slot(u32 index) noexcept { return chunks[index / chunk][index % chunk]; }
 };
+
+/// Holds a run's `lock` for as long as it lives.
+class Locked {
+ public:
+  explicit Locked(SharedState& state) noexcept : lock_(state.lock) {
+    while (__atomic_exchange_n(&lock_, 1u, __ATOMIC_ACQUIRE) != 0) __builtin_ia32_pause();
+  }
+  ~Locked() { __atomic_store_n(&lock_, 0u, __ATOMIC_RELEASE); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  u32& lock_;
+};
+
+/// What `body` makes of a ring's state while no other task touches it.
+template <class Body>
+auto with_ring(SharedState& state, u32 index, Body body) {
+  const Locked locked(state);
+  return body(state.rings[index]);
+}
 
 struct TaskState {
   s64* variables = nullptr;  ///< TaskOptions::variables

@@ -147,16 +147,6 @@ class StepRunner {
   /// Sees to it that the task's memory for system calls of its own (TaskState::io) has so many bytes.
   bool io_memory(u64 bytes);
 
-  struct Locked {
-    explicit Locked(SharedState& state) noexcept : lock(state.lock) {
-      while (__atomic_exchange_n(&lock, 1u, __ATOMIC_ACQUIRE) != 0) __builtin_ia32_pause();
-    }
-    ~Locked() { __atomic_store_n(&lock, 0u, __ATOMIC_RELEASE); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-    u32& lock;
-  };
-
   Environment& app_;
   const Plan& plan_;
   SharedState& shared_;

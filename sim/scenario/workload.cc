@@ -90,7 +90,7 @@ bool StepRunner::act(const WorkloadStep& step) {
         if (gap != 0) course.due += step.arrival == Arrival::poisson ? exponential_gap(gap, app_.random()) : gap;
       }
       if (batch != 0) {
-        shared_.rings[index].ring.sq.sqe_tail = shared_.rings[index].ring.sq.sqe_head = ring.sq.sqe_tail;
+        with_ring(shared_, index, [&](RingState& state) { state.ring.sq.sqe_tail = state.ring.sq.sqe_head = ring.sq.sqe_tail; });
         app_.sq_published(index, old_tail, ring.sq.sqe_tail);
         const int result = submit(ring, library, true, 0);
         if (result < 0) return fail("submit returned -{}", errno_name(-result).c_str());

@@ -225,6 +225,14 @@ TEST(RunScenario, ATaskThatDiesMidWayLeavesNothingBehind) {
       "");
 }
 
+TEST(RunScenario, ATaskThatDiesAtOnceHasItsFilesByThenAndTakesThemWithIt) {
+  EXPECT_EQ(
+      wrong(run(
+          R"("machine": {"cpus": 4}, "files": {"e": {"type": "eventfd"}, "p": {"type": "pipe"}}, "tasks": {"b": {"steps": [{"sleep": "1ms"}]}, "a": {"must_end": false, "steps": []}},
+    "faults": [{"die": "a", "at": "0ns"}], "allow": ["tasks-end", "no-hang"])")),
+      "");
+}
+
 TEST(RunScenario, AnUnprivilegedSqThreadIsRefusedByTheKernel) {
   EXPECT_EQ(
       wrong(run(R"("rings": {"r": {"flags": ["SQPOLL"], "result": "-EPERM"}}, "tasks": {"a": {"uid": 1000, "steps": []}})")), "");
