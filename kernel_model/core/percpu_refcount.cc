@@ -24,7 +24,9 @@ void unfold_slots(percpu_ref* ref) noexcept {
 int percpu_ref_init(percpu_ref* ref, percpu_ref_func_t release, unsigned flags) noexcept {
   Kernel& k = kernel();
   // Stands for the per-processor counters that Linux allocates here.
-  if (__atomic_load_n(&k.allocation_fault, __ATOMIC_RELAXED) != nullptr && should_fail_allocation(k, sizeof(u64), "percpu_ref_init")) return -ENOMEM;
+  if (__atomic_load_n(&k.allocation_fault, __ATOMIC_RELAXED) != nullptr &&
+      should_fail_allocation(k, sizeof(u64), "percpu_ref_init"))
+    return -ENOMEM;
   const bool dead = (flags & PERCPU_REF_INIT_DEAD) != 0;
   const bool folded = dead || (flags & PERCPU_REF_INIT_ATOMIC) != 0;
   for (u64& slot : ref->slot) slot = folded ? percpu_ref::kFolded : 0;
