@@ -366,6 +366,7 @@ class OperationalMachine : public arch::Machine, private Ending {
   [[nodiscard]] std::string access_text(const LastAccess& access, bool writes) const;
   [[nodiscard]] std::string race_text(const Cell& cell, const LastAccess& other, bool other_writes, const LastAccess& mine,
                                       bool write) const;
+  [[nodiscard]] std::string in_use_text(const Cell& cell, const LastAccess& last, bool writes) const;
 
   static void first(void* record) noexcept;
   static void timer_context(void* machine) noexcept;

@@ -75,6 +75,12 @@ std::string OperationalMachine::race_text(const Cell& cell, const LastAccess& ot
                      access_text(mine, write));
 }
 
+std::string OperationalMachine::in_use_text(const Cell& cell, const LastAccess& last, bool writes) const {
+  std::string word = program_->word_name(cell.at);
+  if (word.empty()) word = "memory without a name";
+  return fmt::format("{} is given back by {} while it is still in use: {}", word, task_name(current_), access_text(last, writes));
+}
+
 void OperationalMachine::plain(const void* at, u64 bytes, bool write, Site site) noexcept {
   auto from = reinterpret_cast<u64>(at);
   const u64 end = from + bytes;
@@ -106,12 +112,7 @@ void OperationalMachine::must_be_over(const void* memory, u64 bytes) noexcept {
       if (last.task == kNobody || last.task == current_ || knows(last.task) >= last.clock) [[likely]]
         return;
       if (writes && !last.plain && cell->newest != nullptr && knows(cell->lane) >= cell->version) return;
-      std::string word = program_->word_name(cell->at);
-      if (word.empty()) word = "memory without a name";
-      fail_here("use-after-free",
-                fmt::format("{} is given back by {} while it is still in use: {}", word, task_name(current_),
-                            access_text(last, writes)),
-                memory, {});
+      fail_here("use-after-free", in_use_text(*cell, last, writes), memory, {});
     };
     look_at(cell->write, true);
     look_at(cell->read, false);

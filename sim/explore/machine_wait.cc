@@ -165,12 +165,13 @@ void OperationalMachine::take_lock(LockWord& lock, LockKind kind, Cell& cell) no
 void OperationalMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept {
   TaskRecord& task = me();
   task.site = site;
+  Cell& cell = touch(&lock.word, 4, site);
   if (lock.word == current_ + 1 && (drains_ & bit(current_)) != 0) {  // its own release may still be on the way
     point();
     do_fence(arch::Fence::full);
     skip_point_ = true;
+    (void)touch(&lock.word, 4, site);
   }
-  Cell& cell = touch(&lock.word, 4, site);
   if (lock.word == current_ + 1)
     fail("deadlock", fmt::format("task {} takes a lock that it holds, at {} ({}:{})", task.task->name, site.function,
                                  source_path(site.file), site.line));
@@ -189,6 +190,7 @@ void OperationalMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept
   }
   task.wants = nullptr;
   cell.watchers &= ~bit(current_);
+  (void)touch(&lock.word, 4, site);  // its memory may have been given back meanwhile
   take_lock(lock, kind, cell);
   if (locks_ != nullptr) locks_->on_lock(current_, lock, false, site);
   tell(OpKind::lock, &lock.word, 4, 0, current_ + 1, site);
