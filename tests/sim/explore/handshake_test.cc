@@ -56,7 +56,8 @@ TEST_P(HandshakeTest, TwoEntriesAreCleanWithinThreePreemptionsUnderEachModel) {
     options.memory = memory;
     DfsStrategy::Options bounds;
     bounds.preemptions = 3;
-    bounds.reorderings = GetParam() ? 2 : 3;  // one that sleeps has a hundred times the executions of one that counts
+    // With a sleeper tso's late stores make a hundred times the executions; dpor runs that program without bounds (Departures).
+    bounds.reorderings = GetParam() && memory == Memory::tso ? 2 : 3;
     const Exhaustive all = run_all(program, options, bounds);
     EXPECT_TRUE(all.violations.empty()) << to_string(memory);
     EXPECT_GT(all.executions, 100u);
