@@ -32,7 +32,7 @@ enum : unsigned { PERCPU_REF_INIT_ATOMIC = 1, PERCPU_REF_INIT_DEAD = 2, PERCPU_R
 
 struct percpu_ref {
   static constexpr u64 kDead = u64{1} << 63;
-  static constexpr u64 kBias = u64{1} << 62;
+  static constexpr u64 kBias = u64{1} << 56;
   static constexpr u64 kFolded = 1;
   static constexpr unsigned kSlots = 4;
 

@@ -103,22 +103,13 @@ void io_cqring_fill_event(io_ring_ctx* ctx, u64 user_data, s64 res, u32 request)
 namespace {
 
 // Who posts for a request holds the ring's reference by it, and io_eventfd_unregister() comes when there are none. An SQ thread
-// that refuses an SQE has none to hold: 5.4 signals what may have been freed.
+// of 5.4 that refuses an SQE has none to hold, and signals what may have been freed.
 void io_signal_eventfd(io_ring_ctx* ctx) noexcept {
   KERNEL_FUNCTION;
   // Not an access of the model's: rings that never had an eventfd pay nothing, and searches see the look at one that may go.
   if (!__atomic_load_n(&ctx->cq_ev_used, __ATOMIC_RELAXED)) return;
-  const bool holds = !ctx->has(Bug::eventfd_put_under_sq_thread);
-  unsigned long flags = 0;
-  if (holds) spin_lock_irqsave(&ctx->cq_ev_lock, flags);
   eventfd_ctx* const eventfd = READ_ONCE(ctx->cq_ev_fd);
-  if (holds) {
-    if (eventfd != nullptr) refcount_inc(&eventfd->kref);
-    spin_unlock_irqrestore(&ctx->cq_ev_lock, flags);
-  }
-  if (eventfd == nullptr) return;
-  eventfd_signal(eventfd, 1);
-  if (holds) eventfd_ctx_put(eventfd);
+  if (eventfd != nullptr) eventfd_signal(eventfd, 1);
 }
 
 }  // namespace

@@ -102,8 +102,7 @@ struct io_ring_ctx {
   u32 cq_entries = 0, cq_mask = 0;
   wait_queue_head_t cq_wait;        ///< poll and epoll on the ring
   fasync_list cq_fasync;            ///< SIGIO for CQEs
-  eventfd_ctx* cq_ev_fd = nullptr;  ///< written while refs are dead; the SQ thread, which holds none, looks nevertheless
-  spinlock_t cq_ev_lock;            ///< holds cq_ev_fd for that look; 5.4 has none
+  eventfd_ctx* cq_ev_fd = nullptr;  ///< written while refs are dead; 5.4's SQ thread, which holds none, looks nevertheless
   bool cq_ev_used = false;          ///< there was an eventfd once: else nobody need look at cq_ev_fd
   atomic_t cq_timeouts;             ///< fired or killed timeouts
 

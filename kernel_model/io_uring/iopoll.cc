@@ -17,7 +17,7 @@ void io_iopoll_req_issued(io_kiocb* req) noexcept {
     io_kiocb* const first = list_first_entry(&ctx->poll_list.head, io_kiocb, list);
     if (first->rw.ki_filp != req->rw.ki_filp) ctx->poll_multi_file = true;
   }
-  if ((smp_load_acquire(req->flags, "io_do_iopoll.completed") & REQ_F_IOPOLL_COMPLETED) != 0)
+  if ((READ_ONCE(req->flags) & REQ_F_IOPOLL_COMPLETED) != 0)  // where it goes, no more: io_do_iopoll() acquires
     list_add(&req->list, &ctx->poll_list.head);
   else
     list_add_tail(&req->list, &ctx->poll_list.head);

@@ -39,10 +39,6 @@ struct io_uring_profile {
   /// What io_kiocb::fsize holds where 5.4 reads it without having set it: whatever was in that memory before, most often nothing.
   u64 stale_fsize = 0;
 
-  /// io_uring_setup() sleeps until its new SQ thread has reported, as Linux's does. Worlds where the rings are there from the
-  /// beginning leave that out.
-  bool awaits_sq_thread = false;
-
   vfs_release vfs = {};  ///< what its file systems do their own way
 
   BugSet native_bugs;  ///< what the release got wrong

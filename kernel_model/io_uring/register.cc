@@ -11,12 +11,8 @@ namespace uringsim::kernel {
 namespace {
 
 void io_set_eventfd(io_ring_ctx* ctx, eventfd_ctx* eventfd) noexcept {
-  const bool locks = !ctx->has(Bug::eventfd_put_under_sq_thread);
-  unsigned long flags = 0;
-  if (locks) spin_lock_irqsave(&ctx->cq_ev_lock, flags);
   WRITE_ONCE(ctx->cq_ev_fd, eventfd);
   __atomic_store_n(&ctx->cq_ev_used, true, __ATOMIC_RELAXED);
-  if (locks) spin_unlock_irqrestore(&ctx->cq_ev_lock, flags);
 }
 
 }  // namespace
@@ -37,14 +33,8 @@ int io_eventfd_register(io_ring_ctx* ctx, uptr arg) noexcept {
 int io_eventfd_unregister(io_ring_ctx* ctx) noexcept {
   eventfd_ctx* const eventfd = ctx->cq_ev_fd;
   if (eventfd == nullptr) return -ENXIO;
-  // 5.4 forgets it last.
-  if (ctx->has(Bug::eventfd_put_under_sq_thread)) {
-    eventfd_ctx_put(eventfd);
-    io_set_eventfd(ctx, nullptr);
-  } else {
-    io_set_eventfd(ctx, nullptr);
-    eventfd_ctx_put(eventfd);
-  }
+  eventfd_ctx_put(eventfd);
+  io_set_eventfd(ctx, nullptr);
   return 0;
 }
 

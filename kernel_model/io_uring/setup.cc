@@ -59,7 +59,7 @@ int io_sq_thread_create(io_ring_ctx* ctx, const io_uring_params* p) noexcept {
     ctx->sqo_thread = nullptr;
     return error;
   }
-  if (ctx->profile->awaits_sq_thread) kthread_await_creation(ctx->sqo_thread);
+  kthread_await_creation(ctx->sqo_thread);
   wake_up_process(ctx->sqo_thread);
   return 0;
 }

@@ -71,8 +71,9 @@ sq_ret __io_sq_thread(io_ring_ctx* ctx, sqo_wait_entry* wait, sq_thread_mm* mm, 
   if (to_submit > ctx->sq_entries) to_submit = ctx->sq_entries;
   ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, to_submit);
   io_sq_thread_lock(ctx);
-  io_submit_sqes_v5_4(ctx, to_submit, mm->held(), mm_fault);
+  const int submitted = io_submit_sqes_v5_4(ctx, to_submit, mm->held(), mm_fault);
   io_sq_thread_unlock(ctx);
+  if (submitted < 0) return SQT_SPIN;
   io_commit_sqring(ctx);
   return SQT_DID_WORK;
 }

@@ -107,8 +107,13 @@ int io_sq_thread_v5_4(void* data) noexcept {
     if (ctx->has(Bug::sqpoll_link_split_batch) && to_submit > IO_IOPOLL_BATCH) to_submit = IO_IOPOLL_BATCH;
     ctx->kernel_->trace(EventKind::sq_thread_awake, ctx->id, to_submit);
     io_sq_thread_lock(ctx);
-    inflight += static_cast<u32>(io_submit_sqes_v5_4(ctx, to_submit, mm.held(), mm_fault));
+    const int submitted = io_submit_sqes_v5_4(ctx, to_submit, mm.held(), mm_fault);
     io_sq_thread_unlock(ctx);
+    if (submitted < 0) {
+      cond_resched();
+      continue;
+    }
+    inflight += static_cast<u32>(submitted);
     io_commit_sqring(ctx);
     io_sq_thread_come_by();
   }

@@ -25,7 +25,8 @@ int io_ring_submit_v5_4(io_ring_ctx* ctx, u32 to_submit) noexcept;
 int io_ring_submit_v5_1(io_ring_ctx* ctx, u32 to_submit) noexcept;
 
 /// The SQ thread's submission. mm_fault: the creator's memory is gone, everything completes with -EFAULT.
-/// Models io_submit_sqes() (5.4). Returns how many were submitted.
+/// Models io_submit_sqes() (5.4), and without eventfd-put-under-sq-thread the reference that a batch holds from 5.6 on. Returns
+/// how many were submitted; -EAGAIN, and takes none, if the batch cannot have its reference: register waits for there to be none.
 int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) noexcept;
 /// The same over SQEs that were taken already. Models io_submit_sqes() (5.1).
 int io_submit_sqes_v5_1(io_ring_ctx* ctx, sqe_submit* sqes, u32 nr, bool has_user, bool mm_fault) noexcept;

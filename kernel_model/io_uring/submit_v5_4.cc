@@ -234,6 +234,9 @@ int io_ring_submit_v5_4(io_ring_ctx* ctx, u32 to_submit) noexcept {
 
 int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) noexcept {
   KERNEL_FUNCTION;
+  const bool holds_ring = !ctx->has(Bug::eventfd_put_under_sq_thread);
+  // Looked at first: a thread that tries again and again then changes nothing meanwhile.
+  if (holds_ring && (percpu_ref_is_zero(&ctx->refs) || !percpu_ref_tryget(&ctx->refs))) return -EAGAIN;
   io_submit_state state, *statep = nullptr;
   io_link_state chain;
   int submitted = 0;
@@ -259,6 +262,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
   }
   if (chain.link != nullptr) io_link_flush(ctx, &chain);
   if (statep != nullptr) io_submit_state_end(statep);
+  if (holds_ring) percpu_ref_put(&ctx->refs);
   return submitted;
 }
 

@@ -91,13 +91,13 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 sq_head, u32 count, u32* sp
     if (ctx->has(Bug::timeout_seq_u32_wrap)) {
       const u32 tail = data_race(ctx->cached_cq_tail) - data_race(ctx->cached_sq_dropped);
       if (sq_head + count - 1 - tail >= nxt->sequence - tail) break;
-      continue;
+    } else {
+      s64 tmp = s64{sq_head} + count - 1;
+      const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
+      const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;
+      if (sq_head < nxt_sq_head) tmp += UINT_MAX;
+      if (tmp > tmp_nxt) break;
     }
-    s64 tmp = s64{sq_head} + count - 1;
-    const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
-    const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;
-    if (sq_head < nxt_sq_head) tmp += UINT_MAX;
-    if (tmp > tmp_nxt) break;
 
     if (ctx->has(Bug::timeout_insert_same_sequence)) continue;
     (*span)++;

@@ -30,6 +30,12 @@ struct Finding {
   std::string text;   ///< the invariant and how it is broken, in one sentence
 };
 
+/// How the world came to its end.
+enum class Rest : u8 {
+  still,    ///< nothing will happen any more
+  cut_off,  ///< in the midst of something: by a limit, by hand, by a BUG
+};
+
 class Checker {
  public:
   virtual ~Checker() = default;
@@ -40,8 +46,8 @@ class Checker {
   /// True if a finding counts only for who asked for this check by name.
   [[nodiscard]] virtual bool asked() const noexcept { return false; }
   virtual void event(const kernel::TraceEvent& event) = 0;
-  /// The world is quiescent: nothing will happen any more. Called outside of every task.
-  virtual void finish(kernel::Kernel&) {}
+  /// The run is over. Called outside of every task. Whoever judges what will never happen judges only worlds that are still.
+  virtual void finish(kernel::Kernel&, Rest) {}
   /// Where the engine is to tell of locks; null: not here.
   [[nodiscard]] virtual LockWatch* lock_watch() noexcept { return nullptr; }
   virtual void keep() = 0;
@@ -106,8 +112,8 @@ class CheckSet final : public kernel::TraceSink {
   void event(const kernel::TraceEvent& event) noexcept override {
     for (Checker* const checker : listeners_[static_cast<std::size_t>(event.kind)]) checker->event(event);
   }
-  void finish(kernel::Kernel& kernel) {
-    for (const auto& checker : checkers_) checker->finish(kernel);
+  void finish(kernel::Kernel& kernel, Rest rest = Rest::still) {
+    for (const auto& checker : checkers_) checker->finish(kernel, rest);
   }
   void keep() {
     for (const auto& checker : checkers_) checker->keep();

@@ -3,8 +3,8 @@
 // its SQ holds an entry has missed the wakeup that was meant for it, or nobody sent one; so has a task that sleeps in enter()
 // although the CQ holds what it waits for.
 //
-// An application that publishes entries and is told by NEED_WAKEUP to enter, but has not got round to it, is not quiescent. One
-// that ignores the flag loses its wakeups by its own fault; the finding is the same.
+// An application that publishes entries and is told by NEED_WAKEUP to enter, but has not got round to it, is not quiescent: a run
+// that was cut off is not judged. One that ignores the flag loses its wakeups by its own fault; the finding is the same.
 #include <fmt/format.h>
 
 #include "kernel_model/arch/machine.h"
@@ -43,7 +43,8 @@ class LostWakeup final : public StateChecker<Sleepers> {
       std::erase_if(state_.waiters, [&](const Sleepers::Waiter& one) { return one.task == event.task; });
   }
 
-  void finish(kernel::Kernel& kernel) override {
+  void finish(kernel::Kernel& kernel, Rest rest) override {
+    if (rest != Rest::still) return;
     for (const kernel::io_ring_ctx* const ring : rings_of(kernel)) {
       if (ring->sqo_thread != nullptr && state_.sq_threads[ring->id]) {
         const u32 entries = *ring->rings.sq_tail - *ring->rings.sq_head;

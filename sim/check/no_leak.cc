@@ -62,7 +62,7 @@ class NoLeak final : public StateChecker<Objects> {
     }
   }
 
-  void finish(kernel::Kernel& kernel) override {
+  void finish(kernel::Kernel& kernel, Rest) override {
     list_for_each_entry(task, &kernel.tasks, kernel::task_struct, tasks) {
       if ((task->flags & kernel::PF_KTHREAD) == 0 && task != kernel.init && task->exit_state == kernel::EXIT_ALIVE) return;
     }

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "sim/explore/text_hash.h"
+
 namespace uringsim::sim {
 
 namespace {
@@ -29,6 +31,7 @@ Checkpoint checkpoint_from(const nlohmann::json& file, const std::string& identi
   checkpoint.counters = file.at("counters").get<std::vector<u64>>();
   checkpoint.position = file.at("position").get<std::vector<u32>>();
   checkpoint.parts = file.at("parts").get<std::vector<u64>>();
+  if (file != nlohmann::json::parse(checkpoint.text())) throw std::runtime_error("/digest: is not of what the file says");
   return checkpoint;
 }
 
@@ -71,6 +74,7 @@ std::string Checkpoint::text() const {
   file["counters"] = counters;
   file["position"] = position;
   file["parts"] = parts;
+  file["digest"] = fmt::format("{:016x}", text_hash(file.dump()));
   return file.dump();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Where an interrupted search stands, in a small JSON file.
+// Where an interrupted search stands, in a small JSON file. It ends with a digest of what it says: a file that was damaged would
+// else leave out a part of the tree, and the search would call the rest everything.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@
 namespace uringsim::sim {
 
 struct Checkpoint {
-  static constexpr int kFormat = 3;
+  static constexpr int kFormat = 4;
 
   std::string identity;  ///< of the search: program, strategy, seed, ...
   u64 begun = 0;         ///< executions begun
@@ -24,7 +25,7 @@ struct Checkpoint {
   std::vector<u32> position;  ///< dfs: the options to take; dpor: the branches, three numbers each
   std::vector<u64> parts;     ///< of several jobs: the parts of the tree that this one has taken, as first ones and numbers
 
-  /// As JSON in one line, and back. Throws std::runtime_error if `text` is of another search.
+  /// As JSON in one line, and back. Throws std::runtime_error if `text` is of another search or was changed.
   [[nodiscard]] std::string text() const;
   static Checkpoint parse(const std::string& text, const std::string& identity);
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 
+#include "kernel_model/arch/wake.h"
 #include "sim/explore/checkpoint.h"
 #include "sim/explore/dfs.h"
 #include "sim/explore/dpor/dpor.h"
@@ -17,6 +18,7 @@
 #include "sim/explore/pct.h"
 #include "sim/explore/random.h"
 #include "sim/explore/replay.h"
+#include "sim/explore/text_hash.h"
 #include "sim/world/application.h"
 
 namespace uringsim {
@@ -211,14 +213,15 @@ class Sampling {
   /// True if it stopped before the end of the search.
   bool loop(Clock::time_point start) {
     const auto until = end_of(start, options_);
+    // So many samples are the whole search, whenever they were taken; of a tree, each sitting runs so many.
+    const bool samples = options_.strategy == Search::random || options_.strategy == Search::pct;
+    const u64 sat_before = samples ? 0 : before_.executions + before_.blocked + before_.cut;
     auto report = start + std::chrono::milliseconds(200);
     auto keep = start + kKeepEvery;
     constexpr u64 kPointsBetweenLooks = 4096;  // at the clock: often enough for long executions, seldom enough for short ones
     u64 points = 0;
     for (;;) {
-      if (result_.executions + result_.blocked + result_.cut - before_.executions - before_.blocked - before_.cut >=
-          options_.executions)
-        return true;
+      if (result_.executions + result_.blocked + result_.cut - sat_before >= options_.executions) return true;
       if (points >= kPointsBetweenLooks) {
         points = 0;
         const auto now = Clock::now();
@@ -453,12 +456,10 @@ const char* to_string(Search search) noexcept {
 }
 
 std::string search_identity(const std::string& program, const std::string& profile, const ExploreOptions& options) {
-  u64 text_hash = 0xcbf29ce484222325;
-  for (const char c : options.scenario) text_hash = (text_hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   std::string text =
       fmt::format("{} on {} text {:016x} {} {} seed {} depth {} preemptions {} longest {}", program,
-                  profile.empty() ? "nothing" : profile, text_hash, to_string(options.strategy), sim::to_string(options.memory),
-                  options.seed, options.depth, options.preemptions, options.max_points);
+                  profile.empty() ? "nothing" : profile, sim::text_hash(options.scenario), to_string(options.strategy),
+                  sim::to_string(options.memory), options.seed, options.depth, options.preemptions, options.max_points);
   if (options.departures != ~u32{0}) text += fmt::format(" departures {}", options.departures);
   for (const std::string& barrier : options.left_out) text += " without " + barrier;
   return text;
@@ -501,7 +502,10 @@ std::vector<std::string> barriers_met(Program& program, const ExploreOptions& op
     random.begin();
     machine->record(random, schedule);
     for (const Step& step : schedule.steps)
-      if (step.barrier != nullptr) names.insert(step.barrier);
+      if (step.barrier != nullptr)
+        names.insert(step.barrier);
+      else if (step.kind == OpKind::wake)
+        names.insert(arch::kWakeBarrier);
   }
   return {names.begin(), names.end()};
 }

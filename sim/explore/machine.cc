@@ -63,6 +63,7 @@ void OperationalMachine::set_up(Program& program) {
           fmt::format("{}: its tasks do not get ready: {}", program.name(), end_ == End::cut ? "no end" : violation_.text));
     for (u32 i = 0; i < tasks_; i++)
       if (!records_[i].ended && records_[i].blocked == Blocked::no) runnable_ |= bit(i);
+    timer_is_over();  // of a timer that fired before executions begin nobody finds anything left
   }
   clocks_ = round_lanes(tasks_ + 2);
   save();
@@ -123,7 +124,7 @@ void OperationalMachine::restore() noexcept {
   shadow_.clear();
   pool_.clear();
   any_freed_ = false;
-  timer_sync_ = interrupt_sync_ = nullptr;
+  known_to_.clear();
   for (u32 i = 0; i < last_tasks_; i++) {
     zero_lanes(records_[i].view, round_lanes(last_lanes_));
     if (records_[i].has_extra || last_lanes_ == kMaxLanes) zero_lanes(records_[i].extra, round_lanes(last_lanes_));
@@ -134,6 +135,7 @@ void OperationalMachine::restore() noexcept {
     static_cast<TaskState&>(task) = task.saved;
     std::copy_n(task.saved_scopes, std::min(task.depth, kMaxScopes), task.scopes);
     task.has_extra = task.unlocked = task.timed_out = task.pass_effect = task.pass_time = false;
+    task.pass_timer = nullptr;
     task.released = task.final = nullptr;
     task.fence = task.fence_read = 0;
     task.watches = 0;
@@ -229,14 +231,16 @@ const std::vector<LeftOver>& OperationalMachine::left_over() {
 
 // ---- scheduling --------------------------------------------------------------------------------------------------------
 
-// Set-up has no choices: applications go first, kernel threads only where every application waits for something. It is over when
-// each application is ready or cannot go on; a kernel thread that nobody had to wait for has not even begun by then.
+// Set-up has no choices: applications go first, kernel threads only where every application waits for something, the newest first
+// and each until it cannot go on. It is over when each application is ready or cannot go on; a kernel thread that nobody had to
+// wait for has not even begun by then.
 u32 OperationalMachine::pick_warming() noexcept {
   while (++points_ <= options_.max_points) {
     if (drains_ != 0) {
       drained(static_cast<u32>(__builtin_ctzll(drains_)));
       continue;
     }
+    if (current_ != kNobody && (runnable_ & bit(current_)) != 0) return current_;
     u64 applications = 0;
     bool waiting = false;
     for (u32 i = 0; i < tasks_; i++) {
@@ -247,8 +251,8 @@ u32 OperationalMachine::pick_warming() noexcept {
       else
         waiting = waiting || (task.blocked != Blocked::no && task.blocked != Blocked::not_woken);
     }
-    const u64 next = applications != 0 ? applications : waiting ? runnable_ : 0;
-    if (next != 0) return current_ != kNobody && (next & bit(current_)) != 0 ? current_ : static_cast<u32>(__builtin_ctzll(next));
+    if (applications != 0) return static_cast<u32>(__builtin_ctzll(applications));
+    if (waiting && runnable_ != 0) return static_cast<u32>(63 - __builtin_clzll(runnable_));
     if (!waiting || !time_moves_) {
       end_ = End::complete;
       return kNobody;
@@ -339,7 +343,7 @@ void OperationalMachine::first(void* record) noexcept {
 
 void OperationalMachine::end_task() noexcept {
   TaskRecord& task = me();
-  if (task.spin_depth != 0) fail("lock-left-held", fmt::format("task {} ended with a spinlock held", task.task->name));
+  if (task.spin_depth != 0) fail("lock-imbalance", fmt::format("task {} ended with a spinlock held", task.task->name));
   task.ended = true;
   task.final = publish();
   world_.alive--;
@@ -373,6 +377,7 @@ u32 OperationalMachine::add_record(arch::Task& task, void (*entry)(void*), void*
   record.argument = argument;
   record.stack = stack;
   record.has_extra = record.unlocked = record.timed_out = record.pass_effect = record.pass_time = false;
+  record.pass_timer = nullptr;
   record.released = record.final = nullptr;
   record.fence = record.fence_read = 0;
   record.watches = 0;

@@ -19,8 +19,11 @@
 // in the end), and which one is a choice.
 //
 // Time is logical. It moves only by choice, to the next timer or deadline, whatever the tasks do meanwhile; timers fire in due
-// order in an interrupt context of their own, as soon as due. Where only pollers wait for time it moves by a tick, then by two,
-// four and so on, until somebody does something again. need_resched() is always false: whoever polls gives way at poll_pass().
+// order in an interrupt context of their own, as soon as due. A timer that is due may have fired before its function does
+// anything, and its function may not be over yet when it has done its last access. Only who cancels the timer or starts it anew
+// could tell: whether it is so is chosen there, and costs nothing elsewhere. Where only pollers wait for time it moves by a tick,
+// then by two, four and so on, until somebody does something again. need_resched() is always false: whoever polls gives way at
+// poll_pass().
 //
 // Interrupt contexts (one for timers, one for raise()) run beside the tasks as if on a processor of their own.
 //
@@ -177,6 +180,7 @@ class OperationalMachine : public arch::Machine, private Ending {
     u32 watches = 0;
     bool pass_effect = false;
     bool pass_time = false;
+    const arch::Timer* pass_timer = nullptr;  ///< the pass found its function running
     const char* scopes[kMaxScopes];
     const char* saved_scopes[kMaxScopes];
     Watch watch[kMaxWatches];
@@ -384,6 +388,14 @@ class OperationalMachine : public arch::Machine, private Ending {
   void update_time() noexcept;
   [[nodiscard]] u64 next_due() const noexcept;
   void must_be_there(const arch::Timer& timer, const char* does) noexcept;
+  void fire() noexcept;
+  void timer_is_over() noexcept;
+  [[nodiscard]] bool choose_if_runs(const arch::Timer& timer) noexcept;
+  [[nodiscard]] bool runs_no_more(TaskRecord& task) noexcept;
+  [[nodiscard]] bool timer_waits() const noexcept;
+  void wake_who_waits_for(const arch::Timer* timer) noexcept;
+  void publish_of_timers(const arch::Timer& timer) noexcept;
+  [[nodiscard]] SyncView*& sync_of(const void* object) noexcept;
   void set_time(u64 now, u32 acting, u32 ticks) noexcept;
   [[nodiscard]] bool time_moves_for_pollers() const noexcept;
   void time_for_pollers() noexcept;
@@ -410,8 +422,10 @@ class OperationalMachine : public arch::Machine, private Ending {
     u32 moves_ahead = 0;
     u32 sleepers = 0;  ///< tasks that sleep with a deadline
     u64 time_pollers = 0;
-    arch::Timer* timers = nullptr;  ///< by due time, linked by engine[0]
-    arch::Timer* running_timer = nullptr;
+    arch::Timer* timers = nullptr;         ///< by due time, linked by engine[0]
+    arch::Timer* running_timer = nullptr;  ///< it has fired
+    bool timer_begun = false;              ///< and its function has been called
+    bool timer_done = false;               ///< and has returned; for those who can tell it may not be over yet
     arch::Interrupt* raised = nullptr;
     u32 timer_context = kNobody;
     u32 interrupt_context = kNobody;
@@ -427,8 +441,12 @@ class OperationalMachine : public arch::Machine, private Ending {
   Reserve<u32> views_;
   u32 last_lanes_ = 0;
   u32 last_tasks_ = 0;
-  SyncView* timer_sync_ = nullptr;
-  SyncView* interrupt_sync_ = nullptr;
+  // What is known to those who come behind the start, the firing or the end of a timer, or the raising of an interrupt.
+  struct KnownTo {
+    const void* object;
+    SyncView* sync;
+  };
+  std::vector<KnownTo> known_to_;
   arch::Task timer_task_;
   arch::Task interrupt_task_;
   Fiber main_;

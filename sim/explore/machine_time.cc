@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace uringsim::sim {
 
@@ -119,13 +120,70 @@ void OperationalMachine::must_be_there(const arch::Timer& timer, const char* doe
               &timer, {});
 }
 
+SyncView*& OperationalMachine::sync_of(const void* object) noexcept {
+  for (KnownTo& known : known_to_)
+    if (known.object == object) return known.sync;
+  return known_to_.emplace_back(KnownTo{object, nullptr}).sync;
+}
+
+/// What the context knows in which timers run is known to those who come behind.
+void OperationalMachine::publish_of_timers(const arch::Timer& timer) noexcept {
+  const u32 acting = std::exchange(current_, world_.timer_context);
+  if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // the timer base's lock
+  publish_into(sync_of(&timer));
+  current_ = acting;
+}
+
+/// The first timer, which is due, fires. Its function is called when its context runs.
+void OperationalMachine::fire() noexcept {
+  timer_is_over();
+  arch::Timer& timer = *world_.timers;
+  unlink(timer);
+  world_.running_timer = &timer;
+  update_time();
+  if (const SyncView* const sync = sync_of(&timer)) take_for(records_[world_.timer_context], *sync);
+  publish_of_timers(timer);
+}
+
+/// The function of the last timer that fired has returned: now everybody knows.
+void OperationalMachine::timer_is_over() noexcept {
+  if (!world_.timer_done) return;
+  publish_of_timers(*world_.running_timer);
+  world_.running_timer = nullptr;  // it may be gone
+  world_.timer_begun = world_.timer_done = false;
+}
+
+/// True if the timer's function runs; whether it has begun and whether it is over is chosen where nobody could have told so far.
+bool OperationalMachine::choose_if_runs(const arch::Timer& timer) noexcept {
+  const bool idle = world_.running_timer == nullptr || world_.timer_done;
+  const bool may_be_over = world_.running_timer == &timer && world_.timer_done;
+  const bool may_fire = idle && world_.timers == &timer && timer.due <= world_.now;
+  if (may_be_over || may_fire) {
+    told_choice_ = choose_value(2, ValueKind::timer);
+    told_options_ = 2;
+    if (told_choice_ == 0 && may_be_over) timer_is_over();
+    if (told_choice_ != 0 && !may_be_over) fire();
+  }
+  return world_.running_timer == &timer;
+}
+
+/// True if the timer that the task's polling pass found running does so no more; it is over at the latest now, if all that it
+/// does is done.
+bool OperationalMachine::runs_no_more(TaskRecord& task) noexcept {
+  if (task.pass_timer == nullptr) return false;
+  if (world_.running_timer == task.pass_timer && world_.timer_done) timer_is_over();
+  return world_.running_timer != task.pass_timer;
+}
+
 void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
   if (!outside()) {
     point();
     must_be_there(timer, "starts");
     if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);  // the handler finds what was stored before
     me().pass_effect = true;
-    publish_into(timer_sync_);
+    (void)choose_if_runs(timer);
+    take(sync_of(&timer));
+    publish_into(sync_of(&timer));
   }
   if (timer.armed) unlink(timer);
   timer.due = due;
@@ -140,21 +198,27 @@ void OperationalMachine::timer_start(arch::Timer& timer, u64 due) noexcept {
 }
 
 int OperationalMachine::timer_cancel(arch::Timer& timer) noexcept {
-  if (!outside()) {
-    point();
-    must_be_there(timer, "cancels");
+  if (outside()) {
+    const bool armed = timer.armed;
+    if (armed) unlink(timer);
+    update_time();
+    return armed ? 1 : 0;
   }
-  int result = world_.running_timer == &timer ? -1 : 0;
-  if (timer.armed) {
+  point();
+  must_be_there(timer, "cancels");
+  const int result = choose_if_runs(timer) ? -1 : timer.armed ? 1 : 0;
+  // One that is idle is seen to be so without the lock of its base.
+  if (result != 0 && (drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);
+  take(sync_of(&timer));
+  if (result == 1) {
     unlink(timer);
     update_time();
-    result = 1;
-    if (!outside()) me().pass_effect = true;
+    me().pass_effect = true;
+    publish_into(sync_of(&timer));
+  } else if (result < 0) {
+    me().pass_timer = &timer;
   }
-  if (!outside()) {
-    take(timer_sync_);
-    tell(OpKind::timer_cancel, &timer, 0, 0, static_cast<u64>(static_cast<s64>(result)), {});
-  }
+  tell(OpKind::timer_cancel, &timer, 0, 0, static_cast<u64>(static_cast<s64>(result)), {});
   return result;
 }
 
@@ -182,19 +246,32 @@ void OperationalMachine::look_at_timers() noexcept {
     run_service(world_.timer_context, timer_task_, "timer", &OperationalMachine::timer_context);
 }
 
+/// A timer is due, or has fired, and its function has not been called.
+bool OperationalMachine::timer_waits() const noexcept {
+  if (world_.running_timer != nullptr && !world_.timer_begun) return true;
+  return world_.timers != nullptr && world_.timers->due <= world_.now;
+}
+
+/// Whoever polls until the timer's function is over has something new to see.
+void OperationalMachine::wake_who_waits_for(const arch::Timer* timer) noexcept {
+  for (u32 i = 0; i < tasks_; i++)
+    if (records_[i].blocked == Blocked::polling && records_[i].pass_timer == timer) unblock(i);
+}
+
 void OperationalMachine::timer_context(void* machine) noexcept {
   auto& self = *static_cast<OperationalMachine*>(machine);
   for (;;) {
-    while (self.world_.timers != nullptr && self.world_.timers->due <= self.world_.now) {
-      arch::Timer& timer = *self.world_.timers;
-      self.unlink(timer);
-      self.world_.running_timer = &timer;
-      self.update_time();
-      self.take(self.timer_sync_);
+    while (self.timer_waits()) {
+      if (self.world_.running_timer == nullptr || self.world_.timer_done) self.fire();
+      arch::Timer& timer = *self.world_.running_timer;
+      self.world_.timer_begun = true;
       self.tell(OpKind::fire, &timer, 0, 0, 0, {});
-      timer.function(&timer);
-      self.world_.running_timer = nullptr;  // the timer may be gone
-      self.publish_into(self.timer_sync_);
+      timer.function(&timer);  // which may free it
+      self.world_.timer_done = true;
+      self.wake_who_waits_for(&timer);
+      if (!self.timer_waits()) break;
+      self.skip_point_ = false;
+      self.point();  // the next one may be taken off before it fires
     }
     self.block(Blocked::sleeping);
   }
@@ -205,7 +282,7 @@ void OperationalMachine::raise(arch::Interrupt& interrupt) noexcept {
     point();
     if ((drains_ & bit(current_)) != 0) do_fence(arch::Fence::full);
     me().pass_effect = true;
-    publish_into(interrupt_sync_);
+    publish_into(sync_of(&interrupt));
     tell(OpKind::raise, &interrupt, 0, 0, 0, {});
   }
   interrupt.engine[0] = nullptr;
@@ -221,7 +298,8 @@ void OperationalMachine::interrupt_context(void* machine) noexcept {
     while (self.world_.raised != nullptr) {
       arch::Interrupt& interrupt = *self.world_.raised;
       self.world_.raised = static_cast<arch::Interrupt*>(interrupt.engine[0]);
-      self.take(self.interrupt_sync_);
+      if ((self.drains_ & bit(self.current_)) != 0) self.do_fence(arch::Fence::full);  // the one before it has returned
+      self.take(self.sync_of(&interrupt));
       self.tell(OpKind::fire, &interrupt, 0, 0, 0, {});
       interrupt.function(&interrupt);
     }

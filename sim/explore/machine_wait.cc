@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel_model/arch/wake.h"
+
 namespace uringsim::sim {
 
 using arch::LockKind;
@@ -83,11 +85,12 @@ bool OperationalMachine::wake(arch::Task& task, u32 mask) noexcept {
     return true;
   }
   point();
-  do_fence(arch::Fence::full);
+  const char* const missing = left_out(arch::kWakeBarrier) ? arch::kWakeBarrier : nullptr;
+  if (missing == nullptr) do_fence(arch::Fence::full);
   Cell& cell = touch(other.state, 4, {});
   const u64 seen = do_load(cell, other.state, 4, arch::Order::relaxed);
   if ((seen & mask) == 0 || (do_locked_load(cell, other.state, 4) & mask) == 0) {
-    if (recording_ != nullptr) write_down(OpKind::wake, task.id, 4, seen, seen, {}, nullptr);
+    if (recording_ != nullptr) write_down(OpKind::wake, task.id, 4, seen, seen, {}, missing);
     return false;
   }
   me().pass_effect = true;
@@ -97,7 +100,7 @@ bool OperationalMachine::wake(arch::Task& task, u32 mask) noexcept {
     if (SyncView* const sync = publish()) take_for(other, *sync);
   }
   if (other.blocked == Blocked::sleeping || first_time) unblock(task.id);
-  if (recording_ != nullptr) write_down(OpKind::wake, task.id, 4, seen, TASK_RUNNING, {}, nullptr);
+  if (recording_ != nullptr) write_down(OpKind::wake, task.id, 4, seen, TASK_RUNNING, {}, missing);
   return true;
 }
 
@@ -109,6 +112,7 @@ void OperationalMachine::poll_pass(Site site) noexcept {
       const Cell& cell = shadow_.by_number(task.watch[i].cell);
       news |= cell.version != task.watch[i].version;
     }
+    news = news || runs_no_more(task);
     bool held = false;
     if (!news) {
       for (u32 i = 0; i < task.watches; i++) shadow_.by_number(task.watch[i].cell).watchers |= bit(current_);
@@ -131,6 +135,7 @@ void OperationalMachine::poll_pass(Site site) noexcept {
   }
   task.watches = 0;
   task.pass_effect = task.pass_time = false;
+  task.pass_timer = nullptr;
 }
 
 void OperationalMachine::wake_watchers(Cell& cell) noexcept {
@@ -172,9 +177,6 @@ void OperationalMachine::lock(LockWord& lock, LockKind kind, Site site) noexcept
     skip_point_ = true;
     (void)touch(&lock.word, 4, site);
   }
-  if (lock.word == current_ + 1)
-    fail("deadlock", fmt::format("task {} takes a lock that it holds, at {} ({}:{})", task.task->name, site.function,
-                                 source_path(site.file), site.line));
   if (kind == LockKind::mutex && (task.spin_depth != 0 || task.task->in_interrupt))
     fail("sleep-in-atomic", fmt::format("task {} takes a mutex {}, at {} ({}:{})", task.task->name,
                                         task.spin_depth != 0 ? "with a spinlock held" : "in interrupt context", site.function,

@@ -21,6 +21,11 @@ void* OperationalMachine::alloc(u64 bytes, u64 align) noexcept {
 void OperationalMachine::free(void* memory, u64 bytes) noexcept {
   if (memory == nullptr) return;
   if (!outside()) {
+    if (any_freed_ && shadow_.freed(memory)) [[unlikely]]
+      fail_here("use-after-free",
+                fmt::format("{} gives back memory in {}() that was given back before", task_name(current_),
+                            current_scope(me()) != nullptr ? current_scope(me()) : "its program"),
+                memory, {});
     // A timer in it that is going to fire would fire in what is somebody else's by then.
     const auto* const begin = static_cast<const char*>(memory);
     for (const arch::Timer* timer = world_.timers; timer != nullptr; timer = static_cast<const arch::Timer*>(timer->engine[0]))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "sim/explore/cheap_sampler.h"
 #include "sim/explore/dfs.h"
 #include "sim/explore/pct.h"
 
@@ -73,6 +74,7 @@ class Guided final : public Strategy {
 
 class Minimiser {
   static constexpr u64 kPointsOfOne = 1'000;
+  static constexpr u64 kSamples = 1'500;
 
  public:
   Minimiser(OperationalMachine& machine, const Violation& violation, Schedule& best, const MinimiseOptions& options)
@@ -82,8 +84,8 @@ class Minimiser {
   }
 
   Cost run() {
-    while (left_ > 0 && (drain_early() || take_apart())) {
-    }
+    simplify();
+    sample();
     search();
     return cost_;
   }
@@ -99,6 +101,11 @@ class Minimiser {
     if (stop_ && ++spent_ % kRunsBetweenLooks == 0 && stop_()) left_ = 0;
   }
 
+  void simplify() {
+    while (left_ > 0 && (drain_early() || take_apart())) {
+    }
+  }
+
   /// Keeps the schedule if it shows the violation at a smaller cost.
   bool try_decisions(const std::vector<Decision>& decisions) {
     if (left_ == 0) return false;
@@ -108,6 +115,10 @@ class Minimiser {
     const Run run = machine_.record(guided, schedule);
     spend(run);
     if (run.end != End::violation || !same()) return false;
+    return keep(schedule);
+  }
+
+  bool keep(Schedule& schedule) {
     const Cost cost = cost_of(schedule, memory_);
     if (!(cost < cost_)) return false;
     cost_ = cost;
@@ -115,11 +126,12 @@ class Minimiser {
     return true;
   }
 
-  /// tso: stores that reach memory at once, all of them or one more.
+  /// tso: stores that reach memory at once: all of them, or one more with those in front of it in its buffer.
   bool drain_early() {
     if (memory_ != Memory::tso) return false;
     struct Store {
-      size_t at, drained;  // steps; drained is kNever if a barrier did it
+      size_t at, drained;          // steps; drained is kNever if a barrier did it
+      std::vector<size_t> before;  // stores that were in the buffer
     };
     static constexpr size_t kNever = ~size_t{0};
     std::vector<Store> stores;
@@ -129,8 +141,8 @@ class Minimiser {
       if (step.task >= kMaxTasks) continue;
       auto& queue = pending[step.task];
       if (step.kind == OpKind::store || step.kind == OpKind::set_state || step.kind == OpKind::unlock) {
-        queue.push_back(stores.size());
-        stores.push_back({i, kNever});
+        stores.push_back({i, kNever, queue});
+        queue.push_back(stores.size() - 1);
       } else if (step.kind == OpKind::drain && !queue.empty()) {
         stores[queue.front()].drained = i;
         queue.erase(queue.begin());
@@ -145,10 +157,16 @@ class Minimiser {
       std::vector<Decision> changed;
       std::vector<bool> early(all.size(), false);
       std::vector<bool> gone(all.size(), false);
-      for (size_t s = 0; s < stores.size(); s++) {
-        if ((only != kNever && s != only) || stores[s].drained == stores[s].at + 1) continue;
-        early[stores[s].at] = true;
-        if (stores[s].drained != kNever) gone[stores[s].drained] = true;
+      const auto drain_at_once = [&](const Store& store) {
+        if (store.drained == store.at + 1) return;
+        early[store.at] = true;
+        if (store.drained != kNever) gone[store.drained] = true;
+      };
+      if (only != kNever) {
+        drain_at_once(stores[only]);
+        for (const size_t s : stores[only].before) drain_at_once(stores[s]);
+      } else {
+        std::for_each(stores.begin(), stores.end(), drain_at_once);
       }
       for (size_t i = 0; i < all.size(); i++) {
         if (!gone[i]) changed.push_back(all[i]);
@@ -207,6 +225,31 @@ class Minimiser {
     return false;
   }
 
+  /// Runs the execution that the strategy has begun, and keeps its schedule if it shows the violation at a smaller cost.
+  bool try_next(Strategy& strategy) {
+    const Run run = machine_.run(strategy);
+    spend(run);
+    if (run.end != End::violation || !same()) return false;
+    strategy.again();
+    Schedule schedule;
+    machine_.record(strategy, schedule);
+    return keep(schedule);
+  }
+
+  /// Executions of each cost up to what was reached, the cheapest first, at random; what they show is simplified in its turn.
+  void sample() {
+    for (u32 sum = 0; sum <= cost_.preemptions + cost_.reorderings; sum++)
+      for (u32 reorderings = 0; reorderings <= (memory_ == Memory::sc ? 0 : sum) && left_ > 0; reorderings++)
+        sample(sum - reorderings, reorderings);
+  }
+
+  void sample(u32 preemptions, u32 reorderings) {
+    CheapSampler sampler(1, preemptions, reorderings);
+    for (u64 i = 0; i < kSamples && left_ > 0 && sampler.begin(); i++) {
+      if (try_next(sampler)) simplify();
+    }
+  }
+
   /// Depth-first with growing bounds. What the first bound with a finding shows is the least there is. Each bound may use half of
   /// what is left, so that one with a large tree (stores that may be late) does not keep the others from being tried.
   void search() {
@@ -223,23 +266,14 @@ class Minimiser {
     DfsStrategy::Options bounds;
     bounds.preemptions = preemptions;
     bounds.reorderings = reorderings;
-    bounds.times = static_cast<u32>(
-        std::count_if(best_.steps.begin(), best_.steps.end(), [](const Step& step) { return step.kind == OpKind::time; }));
+    // Time that moves where everybody waits costs nothing: more of it may save a preemption.
+    constexpr u32 kMoreTimes = 2;
+    bounds.times = kMoreTimes + static_cast<u32>(std::count_if(best_.steps.begin(), best_.steps.end(),
+                                                               [](const Step& step) { return step.kind == OpKind::time; }));
     bounds.choices = static_cast<u32>(best_.steps.size());
     DfsStrategy dfs(bounds);
     const u64 until = left_ - (left_ / 2 + 1);
-    while (left_ > until && dfs.begin()) {
-      const Run run = machine_.run(dfs);
-      spend(run);
-      if (run.end != End::violation || !same()) continue;
-      dfs.again();
-      Schedule schedule;
-      machine_.record(dfs, schedule);
-      const Cost cost = cost_of(schedule, memory_);
-      if (!(cost < cost_)) continue;
-      cost_ = cost;
-      best_ = std::move(schedule);
-    }
+    while (left_ > until && dfs.begin()) try_next(dfs);
   }
 
   OperationalMachine& machine_;

@@ -2,12 +2,13 @@
 // From a schedule that shows a violation to the simplest one that shows the same: fewest preemptions and reorderings, then fewest
 // steps of the story.
 //
-// Two ways, one after the other. Taking apart: under tso, stores are drained at once; the schedule is cut into runs of one task;
-// a run is moved up to the task's last one, or a surprising value is made an ordinary one, and whatever still shows the violation
-// at a smaller cost is kept (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, TSE 2002, over choices).
-// Searching: a depth-first search with a bound of 0, 1, 2, ... preemptions and reorderings together, up to what was reached; if
-// it gets through, its answer has the fewest there are. Both stop after a number of executions, so the result is a function of
-// the schedule alone; an execution of a thousand scheduling points counts as two.
+// Three ways, one after the other. Taking apart: under tso, stores are drained at once; the schedule is cut into runs of one
+// task; a run is moved up to the task's last one, or a surprising value is made an ordinary one, and whatever still shows the
+// violation at a smaller cost is kept (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, TSE 2002, over
+// choices). Sampling: executions that cost no more than the best so far, the cheapest first (cheap_sampler.h), each taken apart
+// in its turn. Searching: a depth-first search with a bound of 0, 1, 2, ... preemptions and reorderings together, up to what was
+// reached; if it gets through, its answer has the fewest there are. All stop after a number of executions, so the result is a
+// function of the schedule alone; an execution of a thousand scheduling points counts as two.
 #pragma once
 
 #include <functional>

@@ -213,6 +213,8 @@ u32 LeadStrategy::value(u32 options, ValueKind kind) noexcept {
         return step == OpKind::choose;
       case ValueKind::poll:
         return step == OpKind::poll;
+      case ValueKind::timer:
+        return step == OpKind::timer_start || step == OpKind::timer_cancel;
     }
     return false;
   };

@@ -54,12 +54,27 @@ Json result_of(const std::string& text) {
   for (const char* key : {"scenario", "kernel", "memory", "strategy", "verdict", "exhaustive", "executions", "blocked", "cut",
                           "seconds", "steps", "search", "shard", "shards", "shard_exhaustive"})
     if (!part.contains(key)) throw std::invalid_argument(fmt::format("/{}: is missing in a result of explore --json", key));
-  const auto number = [&](const char* key) {
-    if (!part.at(key).is_number_unsigned()) throw std::invalid_argument(fmt::format("/{}: a number from 0 on is expected", key));
+  const auto number = [&](const char* key, u64 most) {
+    if (!part.at(key).is_number_unsigned() || part.at(key).get<u64>() > most)
+      throw std::invalid_argument(fmt::format("/{}: a number from 0 to {} is expected", key, most));
     return part.at(key).get<u64>();
   };
-  for (const char* key : {"executions", "blocked", "cut"}) number(key);
-  if (number("shards") > 1'000'000 || number("shard") >= number("shards"))
+  constexpr u64 kMost = u64{1} << 40;  // so that a million parts can be added up
+  for (const char* key : {"executions", "blocked", "cut"}) number(key, kMost);
+  for (const char* key : {"exhaustive", "shard_exhaustive"})
+    if (!part.at(key).is_boolean()) throw std::invalid_argument(fmt::format("/{}: true or false is expected", key));
+  if (!part.at("scenario").is_string()) throw std::invalid_argument("/scenario: a name is expected");
+  if (!part.at("seconds").is_number() || part.at("seconds").get<double>() < 0)
+    throw std::invalid_argument("/seconds: a time is expected");
+  if (part.contains("guarantee") && !part.at("guarantee").is_number())
+    throw std::invalid_argument("/guarantee: a probability is expected");
+  if (part.contains("unconfirmed") && !part.at("unconfirmed").is_string())
+    throw std::invalid_argument("/unconfirmed: a text is expected");
+  if (part.at("verdict") == "violation")
+    number("steps", kMost);
+  else if (part.at("verdict") != "clean")
+    throw std::invalid_argument("/verdict: \"clean\" or \"violation\" is expected");
+  if (number("shards", 1'000'000) <= number("shard", 1'000'000))
     throw std::invalid_argument("/shard: is none of those that /shards says");
   return part;
 }
@@ -92,15 +107,17 @@ std::string merge_json(const std::vector<std::string>& results) {
   if (results.empty()) throw std::invalid_argument("there is nothing to merge");
   Json all;
   std::set<unsigned> shards;
-  for (const std::string& text : results) {
-    const Json part = result_of(text);
-    if (all.is_null())
-      all = part;
-    else
-      add(all, part);
-    if (!shards.insert(part.at("shard").get<unsigned>()).second)
-      throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>() + 1));
-  }
+  for (std::size_t i = 0; i < results.size(); i++) try {
+      const Json part = result_of(results[i]);
+      if (all.is_null())
+        all = part;
+      else
+        add(all, part);
+      if (!shards.insert(part.at("shard").get<unsigned>()).second)
+        throw std::invalid_argument(fmt::format("/shard: {} is there twice", part.at("shard").get<unsigned>() + 1));
+    } catch (const std::exception& error) {
+      throw std::invalid_argument(fmt::format("result {}: {}", i + 1, error.what()));
+    }
   const unsigned wanted = all.at("shards").get<unsigned>();
   all["exhaustive"] = all["shard_exhaustive"].get<bool>() && shards.size() == wanted;
   if (shards.size() != wanted) {

@@ -8,6 +8,7 @@
 //                     read-modify-write and the store that it read)
 //   read-modify-write as load, counting only stores that it could have read (it stores right behind the one it reads)
 //   choose            the option taken
+//   timer start, cancel   1: the timer's function runs, or has done its last access but is not yet over
 //   poll              which of the words that have news gives it (in order of reading; 0 is the first)
 //   time              how many ticks it moved because Strategy::time_passes() asked for that; 0: to the next thing due
 // Under tso a store takes effect when it is drained: the store step puts it into the buffer, a drain step of the same task

@@ -127,7 +127,8 @@ class Teller {
   }
   [[nodiscard]] std::string word(const Step& step) const { return word_at(step.object); }
   [[nodiscard]] std::string value_of(u64 value) const {
-    return is_pointer(value) ? "&" + word_at(value - kPointer) : fmt::format("{}", value);
+    if (is_pointer(value)) return "&" + word_at(value - kPointer);
+    return value >> 32 != 0 ? fmt::format("{:#x}", value) : fmt::format("{}", value);
   }
 
   static std::string column_of(u32 number, size_t column, const std::string& text) {
@@ -222,8 +223,8 @@ class Teller {
       case OpKind::sleep:
         return (step.after == 0 ? "schedule(): sleeps" : "schedule(): does not sleep") + arrivals(step, index, buffers);
       case OpKind::wake:
-        return fmt::format("{} {}", step.before == step.after ? "does not wake, as it sees it running:" : "wakes",
-                           name(static_cast<u32>(step.object)));
+        return fmt::format("{} {}{}", step.before == step.after ? "does not wake, as it sees it running:" : "wakes",
+                           name(static_cast<u32>(step.object)), step.left_out ? " (its full barrier left out)" : "");
       case OpKind::poll:
         return "polls again";
       case OpKind::now:

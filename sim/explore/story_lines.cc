@@ -36,8 +36,10 @@ std::vector<Buffers::Pending> Buffers::step(const Step& step, size_t index) {
     case OpKind::rmw:
     case OpKind::lock:
     case OpKind::sleep:
-    case OpKind::wake:
       std::swap(arrived, buffer);
+      break;
+    case OpKind::wake:
+      if (!step.left_out || step.before != step.after) std::swap(arrived, buffer);  // left out: its barrier
       break;
     default:
       break;

@@ -41,7 +41,7 @@ struct Choices {
 };
 
 /// What a value is chosen for. Option 0 is always the least surprising one.
-enum class ValueKind : u8 { read, place, world, poll };
+enum class ValueKind : u8 { read, place, world, poll, timer };
 
 class Strategy {
  public:

@@ -32,7 +32,7 @@
 // Stronger than LKMM (outcomes that it allows and this model does not show): load buffering, a store seen before an earlier load
 // of its task was made, and with it out-of-thin-air values; smp_rmb also orders loads against later stores; an access narrower
 // than 4 bytes is ordered with the 4 bytes around it and its stores go to the end of the coherence order; lock words are never
-// read old; a timer's callback knows what every timer_start() before it knew, likewise raise(); the barrier of an unlock
+// read old; a timer's callback knows what the callbacks before it knew, likewise raised work; the barrier of an unlock
 // and a later lock stands at the lock. Weaker than LKMM (outcomes shown that it forbids): a store does not tell the barrier that
 // a relaxed load of the same word by its task was behind, a read-modify-write does; dependencies order nothing. Code that relies
 // on an address dependency uses rcu_dereference(), which is an acquire; control and data dependencies to a store are kept only in

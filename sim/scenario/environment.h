@@ -54,6 +54,8 @@ class Environment {
 
   // ---- the world -------------------------------------------------------------------------------------------------------
 
+  /// A number of the task's process: tasks with the same share its memory.
+  [[nodiscard]] virtual u32 process() = 0;
   /// The next random number of the run.
   virtual u64 random() = 0;
   /// Zeroed memory for the runner's own state, part of what an engine rewinds. Never freed.

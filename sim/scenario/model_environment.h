@@ -4,6 +4,7 @@
 
 #include <bitset>
 
+#include "kernel_model/core/sched.h"
 #include "sim/scenario/environment.h"
 #include "sim/scenario/model_run.h"
 
@@ -30,6 +31,7 @@ class ModelEnvironment final : public Environment {
   void yield() override { arch::machine().yield(); }
   void poll_pass() override { kernel::cpu_relax(); }
 
+  u32 process() override { return static_cast<u32>(kernel::current()->tgid); }
   u64 random() override { return arch::machine().random(); }
   void* alloc(u64 bytes) override;
   int descriptor(u32 index) override { return run_.descriptors[index]; }

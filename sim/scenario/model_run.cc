@@ -214,6 +214,7 @@ void ModelRun::set_up_files() {
 }
 
 bool ModelRun::install_files() {
+  if (std::find(files_.begin(), files_.end(), nullptr) != files_.end()) return false;  // set_up_files() has said why
   ModelEnvironment model(*this, nullptr);
   Environment& env = model;
   s64 result = env.call(SYS_mmap, 0, kernel::PAGE_SIZE, 3, 0x22, ~u64{0}, 0);

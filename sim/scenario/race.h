@@ -43,8 +43,8 @@ struct RaceReport {
   bool clean_exhaustive = false;
   std::string false_alarm;  ///< story of what the twin's search found
   std::string unconfirmed;  ///< what dpor stopped at in the twin without a schedule that shows it; the twin was sampled instead
-  unsigned plain_runs = 0, plain_passes = 0;
-  std::string error;  ///< cannot be explored
+  unsigned plain_runs = 0, plain_passes = 0;  ///< passes: those that did not meet the violation
+  std::string error;                          ///< cannot be explored
 
   /// Found, by the right check, and clean without.
   [[nodiscard]] bool good() const noexcept {

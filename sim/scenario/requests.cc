@@ -49,6 +49,7 @@ u64 control_bytes(const Request& request) {
 
 // ---- slots -------------------------------------------------------------------------------------------------------------
 
+/// One whose memory, if it has any, is this process's.
 RequestSlot* StepRunner::take_slot(u64 bytes) {
   const u32 wanted = size_class(bytes);
   if (wanted >= SharedState::classes) {
@@ -57,15 +58,19 @@ RequestSlot* StepRunner::take_slot(u64 bytes) {
   }
   RequestSlot* slot = nullptr;
   {
+    const u32 process = app_.process();
     const Locked locked(shared_);
-    if (shared_.free[wanted] != no_slot) {
-      slot = &shared_.slot(shared_.free[wanted]);
-      shared_.free[wanted] = slot->next;
+    u32* at = &shared_.free[wanted][process % SharedState::owners];
+    while (*at != no_slot && shared_.slot(*at).process != process) at = &shared_.slot(*at).next;
+    if (*at != no_slot) {
+      slot = &shared_.slot(*at);
+      *at = slot->next;
     } else if (shared_.slots < SharedState::chunk * SharedState::most_chunks) {
       const u32 chunk = shared_.slots / SharedState::chunk;
       if (shared_.chunks[chunk] == nullptr)
         shared_.chunks[chunk] = static_cast<RequestSlot*>(app_.alloc(SharedState::chunk * sizeof(RequestSlot)));
       slot = new (&shared_.chunks[chunk][shared_.slots++ % SharedState::chunk]) RequestSlot;
+      slot->process = process;
     }
   }
   if (slot == nullptr) {
@@ -99,7 +104,7 @@ void StepRunner::in_flight(RequestSlot& slot) {
 void StepRunner::give_back(u32 index) {
   const Locked locked(shared_);
   RequestSlot& slot = shared_.slot(index);
-  u32& head = shared_.free[size_class(slot.capacity)];
+  u32& head = shared_.free[size_class(slot.capacity)][slot.process % SharedState::owners];
   slot.next = head;
   head = index;
 }

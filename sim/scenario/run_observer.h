@@ -41,7 +41,7 @@ class RunObserver final : public kernel::TraceSink, public SchedObserver {
   [[nodiscard]] RingMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] u64 hash() const noexcept { return hash_.value(); }
   /// Nothing will happen any more: checks look at what is left. Outside of every task.
-  void finish(kernel::Kernel& kernel) { checks_.finish(kernel); }
+  void finish(kernel::Kernel& kernel, Rest rest = Rest::still) { checks_.finish(kernel, rest); }
   [[nodiscard]] const CheckSet& checks() const noexcept { return checks_; }
   /// First violation of each check.
   [[nodiscard]] std::map<std::string, std::string> violations() const;

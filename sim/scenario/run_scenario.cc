@@ -132,7 +132,7 @@ class ScenarioRun {
     if (built.end != RunEnd::finished) run.fail("setting up the files did not end: " + one_line(built.describe()));
     devices.begin_faults(built.time);
     if (run.failures.empty()) execute(machine, world, run, built.time);
-    observer_.finish(world.kernel());
+    observer_.finish(world.kernel(), rest_);
     finish(machine, run);
   }
 
@@ -154,6 +154,8 @@ class ScenarioRun {
     for (const std::string& note : faults.unused()) report_.warnings.push_back(note);
     report_.time_ns = result.time - run.start;
     outcome_.executed = result.end != RunEnd::stopped;
+    const bool still = result.end == RunEnd::finished || result.end == RunEnd::deadlock || result.end == RunEnd::livelock;
+    rest_ = still ? Rest::still : Rest::cut_off;
     if (result.end != RunEnd::finished) {
       // The run's own helpers wait because the tasks do.
       std::erase_if(result.tasks, [](const TaskSituation& task) { return task.name == "quiesce" || task.name == "fault"; });
@@ -323,6 +325,7 @@ class ScenarioRun {
   std::map<std::string, std::string> violations_;
   std::map<std::string, std::vector<u8>> contents_;
   bool hung_ = false;
+  Rest rest_ = Rest::still;
 };
 
 }  // namespace

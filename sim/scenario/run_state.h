@@ -19,6 +19,7 @@ struct RequestSlot {
   u64 user_data = 0;
   u32 next = no_slot;  ///< in its bucket, or in its free list
   u32 ring = 0;
+  u32 process = 0;     ///< Environment::process(): in whose memory `control` and `data` are
   u32 file = no_slot;  ///< Plan::files
   Op op = Op::nop;
   bool verify = false;
@@ -55,14 +56,15 @@ struct SharedState {
   static constexpr u32 chunk = 256;  ///< slots
   static constexpr u32 most_chunks = 4096;
   static constexpr u32 buckets = 1024;
+  static constexpr u32 owners = 64;   ///< free lists of a class
   static constexpr u32 classes = 24;  ///< data of 0 bytes, 1 page, 2 pages, 4 pages ...
 
   u32 lock = 0;                ///< spun on by OS threads only
   RingState* rings = nullptr;  ///< as Scenario::rings
   RequestSlot* chunks[most_chunks] = {};
   u32 slots = 0;
-  u32 free[classes];       ///< heads of free lists; no_slot
-  u32 in_flight[buckets];  ///< by user_data
+  u32 free[classes][owners];  ///< heads of free lists, by what process % owners is; no_slot
+  u32 in_flight[buckets];     ///< by user_data
   u64 next_user_data = 0;
 
   [[nodiscard]] RequestSlot& slot(u32 index) noexcept { return chunks[index / chunk][index % chunk]; }

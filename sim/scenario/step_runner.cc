@@ -21,7 +21,8 @@ T* array(Environment& app, u64 count) {
 
 SharedState* make_shared_state(Environment& app, const Plan& plan) {
   auto* const shared = new (app.alloc(sizeof(SharedState))) SharedState;
-  for (u32& head : shared->free) head = no_slot;
+  for (auto& heads : shared->free)
+    for (u32& head : heads) head = no_slot;
   for (u32& head : shared->in_flight) head = no_slot;
   shared->rings = array<RingState>(app, plan.rings.size());
   for (u32 i = 0; i < plan.rings.size(); ++i) new (&shared->rings[i]) RingState;

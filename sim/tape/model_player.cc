@@ -111,7 +111,6 @@ void play_in_world(const Tape& tape, const ModelOptions& options, const LineWrit
   WorldOptions world_options;
   kernel::io_uring_profile profile = *kernel::find_profile(options.kernel);
   profile.stale_fsize = options.circumstances.stale_fsize;
-  profile.awaits_sq_thread = true;
   world_options.kernel = &profile;
   world_options.options.rcu_grace_ns = kGracePeriod;
   world_options.bugs = options.bugs;

@@ -124,16 +124,20 @@ class Explore : public Command {
     app.add_option("--departures", departures_, "dpor: only executions that differ from the first one in at most so many steps")
         ->check(not_negative);
     app.add_option("--depth", depth_, "pct: number of ordering constraints a bug may need (3)")->check(not_negative);
-    app.add_option("--budget", budget_, "stop after a time (30s) or a number of executions; pct and random: 100000 unless given");
+    app.add_option("--budget", budget_,
+                   "stop after a time (30s) or a number of executions; pct, random: 100000 in all unless given");
     app.add_option("--jobs", jobs_, "processes")->capture_default_str()->check(not_negative);
     app.add_option("--seed", seed_, "of pct and random")->capture_default_str()->check(not_negative);
     app.add_option("--without", without_, "leave out the barrier of this name")->allow_extra_args(false);
     app.add_option("--checkpoint", checkpoint_,
                    "go on from this file if it is there; written when the search stops before its end");
     app.add_option("--shard", shard_, "I/N: only the I-th of N parts of the search");
-    app.add_option("--merge", merge_, "add up the --json outputs of all shards");
+    CLI::Option* const merge = app.add_option("--merge", merge_, "add up the --json outputs of all shards");
     app.add_option("--repro", repro_, "write what is found to this file, for uringsim replay");
-    app.add_flag("--json", json_, "the result as JSON");
+    CLI::Option* const as_json = app.add_flag("--json", json_, "the result as JSON");
+    // The parts say themselves what was searched, and how.
+    for (CLI::Option* const option : app.get_options())
+      if (option != merge && option != as_json && option != app.get_help_ptr()) merge->excludes(option);
   }
 
   int run(Terminal& terminal) override {

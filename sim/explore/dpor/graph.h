@@ -52,6 +52,16 @@ enum EventFlag : u16 {
   kCas = 4096,        ///< load of a compare-exchange: stores only if it read what was expected
 };
 
+/// A look at a timer that found it idle: a load that acquires, of an operation that could have stored. (What else does not store
+/// does not acquire, or is part of taking a lock.)
+inline constexpr u16 kIdleLook = kCas | kAcquire;
+
+/// tso: true if an event with these flags comes behind all stores of its task.
+constexpr bool empties_buffer(u16 flags) noexcept {
+  if ((flags & (kFull | kRmw | kSync)) != 0 || (flags & (kLock | kRead)) == (kLock | kRead)) return true;
+  return (flags & kCas) != 0 && (flags & kIdleLook) != kIdleLook;
+}
+
 /// A range of bytes of the arena, as the value of an event.
 struct PlainRange {
   u64 offset;
@@ -78,7 +88,19 @@ struct Event {
   EventId last_read = 0;   ///< tso: newest load or barrier of the task, this event included
   EventId last_write = 0;  ///< tso: newest store of the task, this event included
   u16 flags = 0;
-  u16 sources = 1;  ///< kChoice: how many options; a store: 2 if a timer fires with it
+  u16 sources = 1;  ///< kChoice: how many options; a store: 2 if a timer fires with it, 3 if it is part of a range's
+};
+
+/// A timer's word holds what the timer was started as, 0 if it is not armed, and this bit while its function runs.
+inline constexpr u64 kTimerRuns = u64{1} << 63;
+
+/// What is done to a timer's word, each time in one step, as under the lock of a timer base.
+enum class TimerStep : u8 {
+  none,
+  start,   ///< arms it, whether its function runs or not
+  cancel,  ///< acts only on a timer that is armed and does not run; looks only, if it does neither
+  fire,    ///< acts only if nobody has taken the timer off or started it anew
+  end,     ///< its function is over
 };
 
 /// What a read-modify-write will store: enough to compute it without running the task.
@@ -94,26 +116,30 @@ struct RmwOperation {
   bool differs = false;  ///< acts on what is not `expected`, instead of on a zero
   bool wakes = false;    ///< acts only if the word has a bit in common with `expected`
   bool raises = false;   ///< acts only on what is less than `operand`
-  bool fires = false;    ///< a timer fires if this acts: see Graph::set_fires()
+  TimerStep timer = TimerStep::none;
 
   [[nodiscard]] u64 apply(u64 old) const noexcept {
-    u64 value = operand;
+    u64 value = timer == TimerStep::start ? operand | (old & kTimerRuns) : operand;
     if (op == arch::Rmw::add) value = old + operand;
     if (op == arch::Rmw::bit_and) value = old & operand;
     if (op == arch::Rmw::bit_or) value = old | operand;
     return size == 8 ? value : value & ((u64{1} << (8 * size)) - 1);
   }
   [[nodiscard]] bool stores(u64 old) const noexcept {
-    if (waits) return differs ? old != expected : old == 0;
+    if (waits) return differs ? old != expected && (old & kTimerRuns) == 0 : old == 0;
+    if (timer == TimerStep::cancel) return old != 0 && (old & kTimerRuns) == 0;
     if (wakes) return (old & expected) != 0;
     if (raises) return old < operand;
     return op != arch::Rmw::compare_exchange || old == expected;
   }
+  /// True if it is behind its task's earlier stores if it reads `old`: it stores, or had to take a timer base's lock for a look.
+  [[nodiscard]] bool drains(u64 old) const noexcept { return stores(old) || (timer == TimerStep::cancel && old != 0); }
   /// What kind of event the load is if it reads `old`.
   [[nodiscard]] u16 flags(u64 old) const noexcept {
     u16 result = kRead;
     if (op == arch::Rmw::compare_exchange || wakes || raises) result |= kCas;
     if (waits) result |= kLock;
+    if (timer == TimerStep::cancel) result = static_cast<u16>(result | kIdleLook | (drains(old) ? kLock : 0));
     if (!stores(old)) return waits ? static_cast<u16>(result | kWaiting) : result;
     if (looks) return result | kAcquire;
     result |= kRmw;

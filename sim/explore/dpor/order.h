@@ -52,7 +52,7 @@ void Graph<W>::complete(EventId id) noexcept {
     const Event& p = event[previous];
     e.last_read = p.last_read;
     e.last_write = p.last_write;
-    const bool drains = (e.flags & (kFull | kRmw | kSync | kCas)) != 0 || (e.flags & (kLock | kRead)) == (kLock | kRead);
+    const bool drains = empties_buffer(e.flags);
     Set seen = ordered[e.last_read];
     if ((e.flags & kWrite) != 0 || drains) seen |= ordered[e.last_write];
     if ((e.flags & kSync) != 0) {
@@ -159,7 +159,7 @@ Mask<W> Graph<W>::before(u16 thread, u16 flags) const noexcept {
   if (model_ == MemoryModel::sc) return close(porf[last]);
   if (model_ == MemoryModel::tso) {
     Set seen = ordered[event[last].last_read];
-    if ((flags & kRead) == 0 || (flags & (kRmw | kLock | kCas)) != 0) seen |= ordered[event[last].last_write];
+    if ((flags & kRead) == 0 || empties_buffer(flags)) seen |= ordered[event[last].last_write];
     return close(seen);
   }
   const bool fence = (flags & (kFull | kRead)) == (kFull | kRead);
@@ -175,7 +175,7 @@ Mask<W> Graph<W>::before_load(EventId load) const noexcept {
   if (model_ == MemoryModel::sc) return close(porf[last]);
   if (model_ == MemoryModel::tso) {
     Set seen = ordered[event[last].last_read];
-    if ((e.flags & (kRmw | kLock | kCas)) != 0) seen |= ordered[event[last].last_write];
+    if (empties_buffer(e.flags)) seen |= ordered[event[last].last_write];
     return close(seen);
   }
   return weak_bound(bounds(last, e.flags), (e.flags & kFull) != 0 ? &view[last].acquired : nullptr, porf[last]);

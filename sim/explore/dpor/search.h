@@ -178,6 +178,7 @@ class Search final : public arch::Machine, private Ending {
     u8 size = 0;
     u16 other_size = 0;  // number + 1 of the word of another size at the same place
     bool own = false;    // the machine's, though it lies in an object of the program: a timer's
+    u16 overlaps = 0;    // number of overlaps_, less one, that lists the words which share some of its bytes
   };
   enum class ItemKind : u8 { read, place, revisit, choice, lock };
   // Who runs an execution: all shards, all jobs of one shard, or one job, of whose part it is.
@@ -234,9 +235,11 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] Task& running() const noexcept { return *running_; }
   u16 word_of(const void* at, unsigned size) noexcept;
   u16 make_word(const void* at, unsigned size, u64 offset) noexcept;
+  void add_overlap(u16 word, u16 other);
+  void touch_overlaps(u16 word, bool stores) noexcept;
   EventId await(Task& task, u16 word, Status status, const RmwOperation& operation) noexcept;
   Task& add_task(arch::Task& task, void (*entry)(void*), void* argument);
-  void touch(u16 word) noexcept;
+  void touch(u16 word, bool stores) noexcept;
   [[nodiscard]] bool is_left_out(const char* barrier) const noexcept;
   void note(EventId id, OpKind kind, const void* at, unsigned size, const char* barrier, const arch::Site& site);
   void note_task(EventId id, OpKind kind, u32 object);
@@ -291,6 +294,8 @@ class Search final : public arch::Machine, private Ending {
   [[nodiscard]] bool is_own(EventId id) const noexcept {
     return (graph_->event[id].flags & (kRead | kWrite)) != 0 && word_info_[graph_->event[id].word].own;
   }
+  /// Done by the machine, whose timers and interrupts may be in memory that was given back.
+  [[nodiscard]] bool is_by_service(EventId id) const noexcept { return is_own(id) && tasks_[graph_->event[id].thread]->service; }
   [[nodiscard]] PlainRange range_of(EventId id) const;
 
   // ---- dividing (search_divide.h)
@@ -327,6 +332,7 @@ class Search final : public arch::Machine, private Ending {
   ArenaSnapshot snapshot_;
   Reserve<u32> word_index_;  // by arena offset: number + 1 of the word there
   std::vector<WordInfo> word_info_;
+  std::vector<std::vector<u16>> overlaps_;
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<std::pair<void*, unsigned char*>> room_;  // stacks and pools for tasks that are spawned in the run
   std::vector<std::pair<u64, u32>> born_;               // (parent, how manieth child) -> task
@@ -340,7 +346,6 @@ class Search final : public arch::Machine, private Ending {
     alignas(64) u64 clock;                      // what now() says
     alignas(64) arch::LockWord serving_timers;  // one timer at a time
     alignas(64) arch::LockWord serving_interrupts;
-    alignas(64) u64 running_timer;  // address of the timer whose callback runs
   };
   Own* own_ = nullptr;
   u64 beginning_ = kBeginning;                      // what the clock says when executions begin

@@ -18,8 +18,8 @@ Search<W>::Search(Program& program, const Options& options)
 
 /// Runs the applications, one after the other and directly on memory, until each has called ready() or waits. Time moves only
 /// where everybody waits.
-/// Kernel threads run only where every application waits for something; one that nobody had to wait for begins in the
-/// executions, as on the operational machine.
+/// Kernel threads run only where every application waits for something, the newest first; one that nobody had to wait for begins
+/// in the executions, as on the operational machine.
 template <unsigned W>
 void Search<W>::warm_up() {
   warming_ = true;
@@ -32,8 +32,8 @@ void Search<W>::warm_up() {
   bool kernel_threads = false;  // whose turn it is
   for (bool again = true; again && !abort_ && !violated_;) {
     again = serve_early(false);
-    for (std::size_t id = 0; id < tasks_.size(); id++) {
-      Task& task = *tasks_[id];
+    for (std::size_t turn = 0; turn < tasks_.size(); turn++) {
+      Task& task = *tasks_[kernel_threads ? tasks_.size() - 1 - turn : turn];
       if (!task.initial || task.ready || task.status == Status::ended || task.kernel_thread != kernel_threads) continue;
       if (!task.begun) {
         task.fiber.start(task.stack, task.stack_bytes, &Search::enter, &task);
@@ -49,6 +49,7 @@ void Search<W>::warm_up() {
       task.begun = true;
       run_task(task);
       again = true;
+      if (kernel_threads) break;
     }
     if (kernel_threads) {
       kernel_threads = false;

@@ -27,11 +27,14 @@ void Search<W>::offer_loads(u16 thread, u16 flags, u16 word, const RmwOperation*
   EventId store = g.words[word].last;
   if (store == 0 || g.surely_before(thread, flags).test(store) || g.own_bound(store, thread)) return;
   const Set bound = g.before(thread, op != nullptr ? static_cast<u16>(flags & ~kFull) : flags);
-  // A compare-exchange is a full barrier only if it stores, so what it may read depends on what it reads.
-  const bool barrier = op != nullptr && op->order == arch::Order::full && op->op == arch::Rmw::compare_exchange;
+  // A compare-exchange is a full barrier only if it stores, so what it may read depends on what it reads. So with a timer.
+  const bool timer = op != nullptr && op->timer != TimerStep::none;
+  const bool barrier = op != nullptr && ((op->order == arch::Order::full && op->op == arch::Rmw::compare_exchange) ||
+                                         op->timer == TimerStep::cancel || op->timer == TimerStep::fire);
   u16 storing = 0;
   if (op != nullptr && op->order == arch::Order::full) storing = kFull | kRmw;
   if (op != nullptr && op->order == arch::Order::release) storing = kRelease;
+  if (timer) storing = kRelease | kRmw;
   const Set bound_storing = storing != 0 ? g.before(thread, static_cast<u16>(flags | storing)) : bound;
   const Set& always = barrier ? bound : bound_storing;
   const EventId last = g.threads[thread].last;
@@ -42,8 +45,8 @@ void Search<W>::offer_loads(u16 thread, u16 flags, u16 word, const RmwOperation*
   for (;;) {
     if (store != g.words[word].last) {
       const u64 value = store == 0 ? g.words[word].initial : g.event[store].value;
-      const bool stores = op != nullptr && op->stores(value);
-      const bool offered = op != nullptr && op->waits ? stores && (!waited || store > newer_than) : !(stores && too_old_to_store);
+      const bool offered = op != nullptr && op->waits ? op->stores(value) && (!waited || store > newer_than)
+                                                      : !(too_old_to_store && op != nullptr && op->drains(value));
       if (offered) options_.push_back(store);
     }
     if (store == 0 || always.test(store) || g.own_bound(store, thread)) return;
@@ -55,7 +58,7 @@ void Search<W>::offer_loads(u16 thread, u16 flags, u16 word, const RmwOperation*
 template <unsigned W>
 EventId Search<W>::add_load(u16 thread, u16 flags, u16 word, const RmwOperation* op) {
   Graph<W>& g = *graph_;
-  touch(word);
+  touch(word, op != nullptr);
   const u32 first = static_cast<u32>(options_.size());
   if ((flags & kPlain) == 0) offer_loads(thread, flags, word, op);
   const EventId id = g.append(thread, flags, word, 0);
@@ -69,7 +72,9 @@ EventId Search<W>::add_load(u16 thread, u16 flags, u16 word, const RmwOperation*
 template <unsigned W>
 EventId Search<W>::add_store(u16 thread, u16 flags, u16 word, u64 value) {
   Graph<W>& g = *graph_;
-  touch(word);
+  const bool of_range = (flags & kRange) != 0;
+  flags &= static_cast<u16>(~kRange);
+  touch(word, !of_range);
   places_.clear();
   const EventId newest = g.words[word].last;
   if ((flags & kPlain) == 0 && newest != 0 && !g.surely_before(thread, flags).test(newest)) {
@@ -79,6 +84,7 @@ EventId Search<W>::add_store(u16 thread, u16 flags, u16 word, u64 value) {
       if ((g.event[store].flags & kRmw) == 0) places_.push_back(g.event[store].co_prev);
   }
   const EventId id = g.append(thread, flags, word, value);
+  if (of_range) g.event[id].sources = 3;
   g.link_store(id, newest);
   g.complete(id);
   if ((flags & kPlain) == 0) push_revisits(id);
@@ -99,12 +105,12 @@ bool Search<W>::add_rmw_store(EventId load) {
   const Event& read = g.event[load];
   const RmwOperation& op = g.operation[load];
   u16 flags = kWrite | kRmw;
-  if (op.order == arch::Order::release || op.order == arch::Order::full) flags |= kRelease;
+  if (op.order == arch::Order::release || op.order == arch::Order::full || op.timer != TimerStep::none) flags |= kRelease;
   const bool free = g.taken_by(read.rf, read.word) == 0;
   const EventId from = read.rf;
   const EventId id = g.append(read.thread, flags, read.word, op.apply(read.value));
   g.link_store(id, from);
-  if (op.fires) g.set_fires(id);
+  if (op.timer == TimerStep::fire) g.set_fires(id);
   g.complete(id);
   push_revisits(id);
   check_races(id);
@@ -170,7 +176,7 @@ bool Search<W>::plainest(EventId id, const Set& causes) const {
 template <unsigned W>
 void Search<W>::check_races(EventId id) {
   Graph<W>& g = *graph_;
-  if (violated_ || ((g.event[id].flags & kPlain) == 0 && !g.any_plain()) || is_own(id)) return;
+  if (violated_ || ((g.event[id].flags & kPlain) == 0 && !g.any_plain()) || is_by_service(id)) return;
   if (g.any_free()) {
     if (const EventId before = freed_before(id); before != 0) {
       race_ = {id, before};
@@ -178,7 +184,7 @@ void Search<W>::check_races(EventId id) {
     }
   }
   const bool free = (g.event[id].flags & kFree) != 0;
-  if (!options_in_.races && !free) return;
+  if ((!options_in_.races && !free) || is_own(id)) return;
   Set races;
   const bool range = (g.event[id].flags & kRange) != 0;
   if (!range) races = g.races_with(id);
@@ -186,8 +192,8 @@ void Search<W>::check_races(EventId id) {
     const PlainRange mine = range_of(id);
     (range ? g.unordered(id) : g.unordered_ranges(id)).each([&](unsigned other) {
       const Event& e = g.event[other];
-      if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread || is_own(static_cast<EventId>(other)))
-        return;
+      if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread) return;
+      if (free ? is_by_service(static_cast<EventId>(other)) : is_own(static_cast<EventId>(other))) return;
       if ((range || (e.flags & kRange) != 0) && mine.conflicts(range_of(static_cast<EventId>(other)))) races.set(other);
     });
   }

@@ -24,21 +24,52 @@ u16 Search<W>::make_word(const void* at, unsigned size, u64 offset) noexcept {
     refuse("a task shares memory that is not the machine's");
   }
   if (word_info_.size() >= 0xfff0) refuse("more words than the search can tell apart");
-  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size), static_cast<u16>(word_index_[offset]), false});
+  word_info_.push_back({const_cast<void*>(at), static_cast<u8>(size), static_cast<u16>(word_index_[offset]), false, 0});
   word_index_[offset] = static_cast<u32>(word_info_.size());
-  return static_cast<u16>(word_info_.size() - 1);
+  const auto word = static_cast<u16>(word_info_.size() - 1);
+  constexpr u64 kWidest = 8;
+  for (u64 near = offset < kWidest ? 0 : offset - kWidest + 1; near < std::min(offset + size, kArenaBytes); near++)
+    for (u32 number = word_index_[near]; number != 0; number = word_info_[number - 1].other_size) {
+      if (number - 1 == word || near + word_info_[number - 1].size <= offset) continue;
+      add_overlap(word, static_cast<u16>(number - 1));
+      add_overlap(static_cast<u16>(number - 1), word);
+    }
+  return word;
+}
+
+template <unsigned W>
+void Search<W>::add_overlap(u16 word, u16 other) {
+  u16& list = word_info_[word].overlaps;
+  if (list == 0) {
+    overlaps_.emplace_back();
+    list = static_cast<u16>(overlaps_.size());
+  }
+  overlaps_[list - 1u].push_back(other);
+}
+
+/// A word is about to get an event, and some of its bytes are those of other words. They are unions, like an SQE's fields, which
+/// are written as ranges: a range writes every word of it, and nothing else may write one while another is in use.
+template <unsigned W>
+void Search<W>::touch_overlaps(u16 word, bool stores) noexcept {
+  const Graph<W>& g = *graph_;
+  for (const u16 other : overlaps_[word_info_[word].overlaps - 1u]) {
+    if (other >= g.words.size()) continue;
+    const auto& w = g.words[other];
+    bool written = stores && (w.last != 0 || w.loads.any());
+    w.stores.each([&](unsigned store) { written |= g.event[store].sources != 3; });
+    if (written) refuse("a word is accessed in different sizes");
+  }
 }
 
 /// A word is about to get an event; its first one finds the value that was there before.
 template <unsigned W>
-void Search<W>::touch(u16 word) noexcept {
+void Search<W>::touch(u16 word, bool stores) noexcept {
   Graph<W>& g = *graph_;
   if (g.words.size() <= word) g.words.resize(word + u32{1});
+  if (word_info_[word].overlaps != 0) [[unlikely]]
+    touch_overlaps(word, stores);
   auto& w = g.words[word];
   if (w.last != 0 || w.loads.any()) return;
-  for (u32 other = word_info_[word].other_size; other != 0; other = word_info_[other - 1].other_size)
-    if (other - 1 < g.words.size() && (g.words[other - 1].last != 0 || g.words[other - 1].loads.any()))
-      refuse("a word is accessed in different sizes");
   w.initial = 0;
   std::memcpy(&w.initial, word_info_[word].at, word_info_[word].size);
 }
@@ -132,7 +163,10 @@ u64 Search<W>::perform(void* at, const RmwOperation& operation, OpKind kind, con
   if (id == 0) {
     at_frontier(task);
     u16 flags = kRead | task.pending;
-    flags |= operation.op == arch::Rmw::compare_exchange || operation.wakes || operation.raises ? kCas : kRmw;
+    if (operation.timer == TimerStep::cancel)
+      flags |= kIdleLook;
+    else
+      flags |= operation.op == arch::Rmw::compare_exchange || operation.wakes || operation.raises ? kCas : kRmw;
     if (operation.order == arch::Order::full) flags |= kFull;
     task.pending = 0;
     id = add_load(static_cast<u16>(task.task->id), flags, word_of(at, size), &operation);
@@ -229,7 +263,7 @@ void Search<W>::settle(Task& task) {
       if (at + info.size <= bytes.offset || word >= g.words.size()) continue;
       if (g.words[word].last == 0 && !g.words[word].loads.any()) continue;
       at_frontier(task);
-      add_store(static_cast<u16>(task.task->id), kWrite | kPlain, word, detail::peek(info.at, info.size));
+      add_store(static_cast<u16>(task.task->id), kWrite | kPlain | kRange, word, detail::peek(info.at, info.size));
       task.replayed++;
       g.event[range].sources++;
       if (violated_) leave(task, Status::frontier);

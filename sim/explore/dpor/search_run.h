@@ -73,6 +73,8 @@ template <unsigned W>
 void Search<W>::stop_task() {
   Task& task = running();
   if (task.copied_over != 0) settle(task);
+  if (task.spin_depth != 0) [[unlikely]]
+    fail("lock-imbalance", fmt::format("task {} ended with a spinlock held", task.task->name));
   task.status = Status::ended;
   Fiber::leave_for(task.fiber, home_);
 }

@@ -97,7 +97,7 @@ class Player {
       if (!played_.test(e.rf)) return false;
       if (buffered() && !drained_[g_.event[e.rf].thread].empty()) return false;
     }
-    const bool locked = is(id, kFull | kRmw | kCas | kSync) || (is(id, kLock) && is(id, kRead));
+    const bool locked = empties_buffer(e.flags);
     if (buffered() && locked && !drained_[thread].empty()) return false;
     if (model_ == MemoryModel::weak && is(id, kFull) && !g_.is_next_fence(id, played_)) return false;
     if (is(id, kRead)) {
@@ -146,6 +146,8 @@ class Player {
       }
       told.options = told.choice + 1;
     }
+    const bool of_timer = told.kind == OpKind::timer_start || told.kind == OpKind::timer_cancel;
+    if (of_timer) told.choice = (e.value & kTimerRuns) != 0 ? 1 : 0;
     if (is(id, kRmw)) {
       played_.set(e.po_next);
       effective_.set(e.po_next);

@@ -9,6 +9,9 @@
 // Timers run one at a time, and in due order: before it acts the task waits until no timer is armed that is due earlier, among
 // those whose start it comes behind. (Of a timer that is started beside it, it may as well have been early.) Interrupts run one
 // at a time, in the order of raising, as far as there is one.
+//
+// A timer's own word says all that there is to know of it: whether and as what it is armed, and whether its function runs. So who
+// cancels it learns in one step whether it was in time, which no order of two steps could tell if others start and cancel it too.
 #pragma once
 
 #include <algorithm>
@@ -146,15 +149,20 @@ std::pair<EventId, EventId> Search<W>::span_of(const Service& service) noexcept 
   const Graph<W>& g = *graph_;
   const u16 word = word_of(service.word, 8);
   if (word >= g.words.size()) return {0, 0};
+  // Of an earlier run the word is told too that it is over.
+  const auto armed = [&](EventId store) { return store != 0 && (g.event[store].value & ~kTimerRuns) == service.generation; };
   EventId start = 0;
   g.words[word].stores.each([&](unsigned store) {
-    if (g.event[store].value == service.generation) start = static_cast<EventId>(store);
+    if (armed(static_cast<EventId>(store)) && !armed(g.event[store].co_prev)) start = static_cast<EventId>(store);
   });
-  return {start, g.co_next(start, word)};
+  EventId ran = g.co_next(start, word);
+  while (armed(ran)) ran = g.co_next(ran, word);
+  return {start, ran};
 }
 
-/// False if a timer fires before one that was surely started by then and due earlier, or if an interrupt runs before one that
-/// was surely raised earlier: await_earlier() keeps the order of those of which the service knows, here is what coherence says.
+/// False if a timer fires before one that was surely started by then and due earlier, or surely started earlier and due at the
+/// same time, or if an interrupt runs before one that was surely raised earlier: await_earlier() keeps the order of those of
+/// which the service knows, here is what coherence says.
 template <unsigned W>
 bool Search<W>::time_is_real() noexcept {
   if (started_.size() < 2) return true;
@@ -163,12 +171,14 @@ bool Search<W>::time_is_real() noexcept {
     const auto [start, ran] = span_of(*service);
     if (ran == 0 || g.event[ran].thread != service->task.id) continue;
     const bool timer = service->due != kNoTimer;
-    const Set before = g.all_before(timer ? ran : start);
+    const Set before_running = timer ? g.all_before(ran) : Set{};
+    const Set before_starting = g.all_before(start);
     for (const Service* other : started_) {
-      if (other == service || timer != (other->due != kNoTimer) || (timer && other->due >= service->due)) continue;
+      if (other == service || timer != (other->due != kNoTimer) || (timer && other->due > service->due)) continue;
       const auto [other_start, other_ran] = span_of(*other);
-      if (other_start != 0 && !before.test(other_start)) continue;
-      if (!timer && (start == 0 || other_start == 0)) continue;  // await_earlier() has seen to it
+      const bool earlier = timer && other->due < service->due;
+      if (!earlier && (start == 0 || other_start == 0)) continue;  // await_earlier() has seen to it
+      if (other_start != 0 && !(earlier ? before_running : before_starting).test(other_start)) continue;
       if (other_ran != 0 && !g.all_before(ran).test(other_ran) && g.all_before(other_ran).test(ran)) return false;
     }
   }
@@ -183,15 +193,16 @@ void Search<W>::timer_service(void* argument) {
   Search& search = *service.search;
   auto* const timer = static_cast<arch::Timer*>(service.object);
   search.await_turn(service, search.own_->serving_timers);
-  search.store(&search.own_->running_timer, 8, reinterpret_cast<u64>(timer), arch::Order::relaxed, nullptr, {});
-  RmwOperation fire{0, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::full};
-  fire.fires = true;
+  RmwOperation fire{kTimerRuns, service.generation, arch::Rmw::compare_exchange, 8, arch::Order::acquire};
+  fire.timer = TimerStep::fire;
   if (search.perform(service.word, fire, OpKind::time, {}) == service.generation) {
     search.reach(service.due);
     timer->armed = false;
-    timer->function(timer);  // which may free it
+    timer->function(timer);  // which may free it: nobody gets that memory in this execution
+    RmwOperation end{~kTimerRuns, 0, arch::Rmw::bit_and, 8, arch::Order::release};
+    end.timer = TimerStep::end;
+    search.perform(service.word, end, OpKind::time, {});
   }
-  search.store(&search.own_->running_timer, 8, 0, arch::Order::release, nullptr, {});
   search.unlock(search.own_->serving_timers, arch::LockKind::spin, {});
 }
 
@@ -207,7 +218,9 @@ void Search<W>::timer_start(arch::Timer& timer, u64 due) noexcept {
   auto* const word = reinterpret_cast<u64*>(&timer.engine[0]);
   const u64 generation = next_generation();
   word_info_[word_of(word, 8)].own = true;
-  perform(word, {generation, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_start, {});
+  RmwOperation start{generation, 0, arch::Rmw::exchange, 8, arch::Order::acquire};
+  start.timer = TimerStep::start;
+  perform(word, start, OpKind::timer_start, {});
   spawn_service(&Search::timer_service, &timer, word, generation, due);
 }
 
@@ -218,12 +231,13 @@ int Search<W>::timer_cancel(arch::Timer& timer) noexcept {
     timer.armed = false;
     return armed;
   }
-  const u64 armed = perform(&timer.engine[0], {0, 0, arch::Rmw::exchange, 8, arch::Order::full}, OpKind::timer_cancel, {});
-  if (armed != 0) {
-    timer.armed = false;
-    return 1;
-  }
-  return load(&own_->running_timer, 8, arch::Order::acquire, nullptr, {}) == reinterpret_cast<u64>(&timer) ? -1 : 0;
+  RmwOperation cancel{0, 0, arch::Rmw::exchange, 8, arch::Order::acquire};
+  cancel.timer = TimerStep::cancel;
+  const u64 found = perform(&timer.engine[0], cancel, OpKind::timer_cancel, {});
+  if ((found & kTimerRuns) != 0) return -1;
+  if (found == 0) return 0;
+  timer.armed = false;
+  return 1;
 }
 
 // ---- interrupts -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // What a task waits for: locks, being woken, something new to see.
 #pragma once
 
+#include "kernel_model/arch/wake.h"
 #include "sim/explore/dpor/raw_memory.h"
 #include "sim/explore/dpor/search.h"
 #include "sim/fiber/source_path.h"
@@ -94,6 +95,12 @@ void Search<W>::unlock(arch::LockWord& lock, arch::LockKind kind, arch::Site sit
     return;
   }
   Task& task = running();
+  // Nobody else writes the word between its taking and its release, and what comes before either has been replayed by then.
+  if (detail::peek(&lock.word, 4) != task.task->id + u64{1}) [[unlikely]] {
+    fail("lock-imbalance", fmt::format("task {} releases a lock that it does not hold, at {} ({}:{})", task.task->name,
+                                       site.function, source_path(site.file), site.line));
+    leave(task, Status::frontier);
+  }
   if (kind == arch::LockKind::spin && task.spin_depth != 0) task.spin_depth--;
   EventId id = replayed_event(task, kWrite, &lock.word);
   if (id == 0) {
@@ -175,11 +182,29 @@ bool Search<W>::wake(arch::Task& task, u32 mask) noexcept {
     target.initial = true;
     return true;
   }
+  const bool unordered = is_left_out(arch::kWakeBarrier);
+  const auto say_unordered = [&](Trail& step) {
+    step.object = task.id;
+    step.left_out = true;
+    step.barrier = arch::kWakeBarrier;
+  };
+  // Without the barrier a look that nothing orders says whether there is somebody to wake.
+  if (unordered && (load(target.state, 4, arch::Order::relaxed, nullptr, {}) & mask) == 0) {
+    if (recording_ && !warming_) {
+      trail_[trail_newest_].kind = OpKind::wake;
+      say_unordered(trail_[trail_newest_]);
+    }
+    return false;
+  }
   fence(arch::Fence::full, nullptr, {});
   RmwOperation operation{arch::TASK_RUNNING, mask, arch::Rmw::exchange, 4, arch::Order::full};
   operation.wakes = true;
   const bool woken = (perform(target.state, operation, OpKind::wake, {}) & mask) != 0;
-  if (recording_) trail_[trail_newest_].object = trail_[trail_newest_ - (woken ? 1 : 0)].object = task.id;
+  if (recording_) {
+    Trail& look = trail_[trail_newest_ - (woken ? 1 : 0)];
+    trail_[trail_newest_].object = look.object = task.id;
+    if (unordered) say_unordered(look);
+  }
   if (woken) preempt_ = true;
   return woken;
 }

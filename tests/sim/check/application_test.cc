@@ -89,6 +89,19 @@ TEST(KernelChecks, AnSqThreadThatSleepsOverAPublishedEntryLosesAWakeup) {
   EXPECT_EQ(found("no-lost-wakeup", with(R"({"enter": {"ring": "r", "flags": ["SQ_WAKEUP"]}}, )")), "");
 }
 
+// A run that its limit cuts off says nothing of what was under way.
+TEST(KernelChecks, APublisherWhoHasNotGotRoundToItsWakeupHasLostNone) {
+  const auto with = [](const std::string& limit) {
+    return R"("limit": ")" + limit +
+           R"(", "rings": {"r": {"entries": 4, "flags": ["SQPOLL"], "sq_thread_idle": "4ms"}}, "allow": ["tasks-end", "no-hang"],
+    "tasks": {"a": {"steps": [{"sleep": "50ms"}, {"sqe": {"ring": "r", "slot": 0, "opcode": "NOP", "user_data": 1}},
+    {"advance": {"ring": "r", "word": "sq_tail"}}, {"spin": "100ms"}, {"enter": {"ring": "r", "flags": ["SQ_WAKEUP"]}},
+    {"reap": {"ring": "r", "cqes": 1, "until": true}}]}})";
+  };
+  EXPECT_EQ(found("no-lost-wakeup", with("110ms")), "");
+  EXPECT_EQ(found("no-lost-wakeup", with("10s")), "");
+}
+
 // Who has come back from enter() and sleeps elsewhere waits for no CQE, and CQEs of one ring are nobody's who waits on another.
 TEST(KernelChecks, ASleeperWhoWaitsForSomethingElseHasLostNoWakeup) {
   const std::string world = R"("rings": {"r": {}, "s": {}}, "files": {"p": {"type": "pipe"}}, "allow": ["tasks-end", "no-hang"],

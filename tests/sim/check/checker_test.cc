@@ -167,6 +167,16 @@ TEST(LinkOrder, AnSqThreadMayNotCutWhatWasPublishedAtOnce) {
   EXPECT_NE(stream.found(), "");
 }
 
+// enter() takes at once what several stores of the tail have published.
+TEST(LinkOrder, WithoutAnSqThreadPublicationsCutNothing) {
+  Stream stream(check_link_order());
+  stream(EventKind::io_uring_create, {1, 3, 8, 16, 0})(EventKind::sq_published, {1, 0, 1})(EventKind::sq_published, {1, 1, 2});
+  stream(EventKind::sqe_consumed, {1, 0, 0, 5, uapi::IOSQE_IO_LINK, 0})(EventKind::request_take, {1, 1, 0});
+  stream(EventKind::request_issue, {1, 1, 0, 1});
+  stream(EventKind::sqe_consumed, {1, 1, 1, 6, 0, 0})(EventKind::request_take, {1, 2, 1})(EventKind::request_issue, {1, 2, 0, 1});
+  EXPECT_NE(stream.found(), "");
+}
+
 TEST(LinkOrder, ARefusedMemberIsOver) {
   Stream stream(check_link_order());
   stream(EventKind::io_uring_create, {1, 3, 8, 16, 0});

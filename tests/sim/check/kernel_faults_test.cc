@@ -329,5 +329,14 @@ TEST(IopollProgress, FindsAPollerThatDoesNotLookAtTheCq) {
   EXPECT_EQ(report.false_alarm, "");
 }
 
+TEST(IopollProgress, FindsAnSqThreadThatForgetsOrDoesNotLook) {
+  for (const char* const bug : {"iopoll-sqpoll-inflight-zeroed", "iopoll-sqpoll-pending-cqe-loop"}) {
+    const RaceReport report = hunt(std::string(URINGSIM_SOURCE_DIR "/scenarios/races/") + bug + ".json");
+    EXPECT_TRUE(report.found) << bug;
+    EXPECT_EQ(report.check, "iopoll-progress") << bug;
+    EXPECT_EQ(report.false_alarm, "") << bug;
+  }
+}
+
 }  // namespace
 }  // namespace uringsim::sim

@@ -170,11 +170,11 @@ TEST(Divided, JobsThatSampleGoOnBehindTheirLastSample) {
   options.checkpoint = path;
   const ExploreResult half = explore(program, options);
   EXPECT_EQ(half.executions + half.blocked, 500u);
+  options.executions = 1'000;  // of all sittings
   const ExploreResult all = explore(program, options);
   EXPECT_EQ(all.executions + all.blocked, 1'000u);
   options.checkpoint.clear();
   options.jobs = 1;
-  options.executions = 1'000;
   EXPECT_EQ(explore(program, options).executions, all.executions) << "they are the samples of one search";
   std::remove(path.c_str());
 }

@@ -408,8 +408,8 @@ TEST(Explore, AnInterruptedSearchGoesOnFromItsCheckpoint) {
     options.checkpoint = path;
     u64 parts = 0;
     ExploreResult result;
-    options.executions = strategy == Search::dfs ? 20'000 : 100;  // of one sitting
     while (!result.exhaustive && parts < 100 && (strategy == Search::dfs || parts < 5)) {
+      options.executions = strategy == Search::dfs ? 20'000 : 100 * (parts + 1);  // of one sitting, or of all
       result = explore(sound.program, options);
       ASSERT_EQ(result.error, "");
       parts++;
@@ -479,6 +479,53 @@ TEST(Explore, ResultsOfShardsMergeToOneVerdict) {
   EXPECT_NE(merged.find("\"verdict\": \"violation\""), std::string::npos);
   EXPECT_NE(merged.find("\"executions\": " + std::to_string(executions)), std::string::npos);
   EXPECT_THROW(merge_json({parts[0], parts[0]}), std::invalid_argument);
+}
+
+TEST(Explore, WhatIsNoResultIsNotMerged) {
+  ExploreOptions options = by(Search::random, Memory::sc);
+  options.shards = 2;
+  ExploreResult part;
+  part.executions = 50;
+  const std::string right = to_json(part, options, "lossy", "", "");
+  EXPECT_NO_THROW(merge_json({right}));
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {R"("verdict": "clean")", R"("verdict": "dirty")"},
+      {R"("verdict": "clean")", R"("verdict": "violation")"},  // of no steps
+      {R"("executions": 50)", R"("executions": 18446744073709551615)"},
+      {R"("exhaustive": false)", R"("exhaustive": "no")"},
+      {R"("shard_exhaustive": false)", R"("shard_exhaustive": null)"},
+      {R"("seconds": 0.0)", R"("seconds": "long")"},
+      {R"("scenario": "lossy")", R"("scenario": 5)"}};
+  for (const auto& [from, to] : wrong) {
+    std::string text = right;
+    ASSERT_NE(text.find(from), std::string::npos) << from << " in " << text;
+    text.replace(text.find(from), from.size(), to);
+    try {
+      merge_json({text});
+      ADD_FAILURE() << to << " is taken";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find("result 1: /"), 0U) << error.what();
+    }
+  }
+}
+
+// A sampling search of so many executions takes so many, whether or not it is interrupted.
+TEST(Explore, AnInterruptedSampleTakesNoMoreThanItWasToTake) {
+  const std::string path = testing::TempDir() + "sample-" + std::to_string(getpid());
+  for (const Search strategy : {Search::random, Search::pct}) {
+    std::remove(path.c_str());
+    Lossy lossy;
+    ExploreOptions options = by(strategy, Memory::sc);
+    options.stop_at_violation = false;
+    options.minimise = false;
+    options.checkpoint = path;
+    for (const u64 executions : {30U, 80U, 80U, 80U}) {
+      options.executions = executions;
+      const ExploreResult result = explore(lossy.program, options);
+      EXPECT_EQ(result.executions, executions);
+    }
+  }
+  std::remove(path.c_str());
 }
 
 TEST(Explore, AMergedResultPromisesNoMoreThanItsWeakestPart) {

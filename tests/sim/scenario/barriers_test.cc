@@ -11,6 +11,7 @@
 #include <regex>
 #include <sstream>
 
+#include "kernel_model/arch/wake.h"
 #include "sim/explore/random.h"
 #include "sim/scenario/barrier_programs.h"
 #include "sim/scenario/load.h"
@@ -94,6 +95,7 @@ TEST(Barriers, AllHaveAnIdAndARow) {
       if (id != "passed on") ids.push_back(id);
     }
   }
+  ids.emplace_back(arch::kWakeBarrier);  // the one that an engine has
   EXPECT_GT(ids.size(), 30U);
   for (const std::string& id : ids)
     EXPECT_TRUE(std::any_of(sim::barriers().begin(), sim::barriers().end(), [&](const Barrier& one) { return one.id == id; }))
@@ -140,6 +142,18 @@ TEST(Barriers, APollForRoomInAPeersQueueCanMissItWhereStoresAreLate) {
     ASSERT_EQ(result.error, "");
     EXPECT_EQ(result.found, memory == sim::Memory::tso) << result.story;
     EXPECT_TRUE(result.found || result.exhaustive);
+  }
+}
+
+// The barrier of a wakeup is the engines' own; each search leaves it out in its own way.
+TEST(Barriers, OfAWakeupIsMissedByEverySearchAlike) {
+  for (const sim::Memory memory : {sim::Memory::sc, sim::Memory::tso, sim::Memory::weak}) {
+    for (const Search strategy : {Search::dpor, Search::random}) {
+      const Barrier barrier{arch::kWakeBarrier, "", Barrier::Known::found, "barriers/pipe-poll", memory, false, ""};
+      const ExploreResult result = search(barrier, strategy, 20'000, true);
+      ASSERT_EQ(result.error, "");
+      EXPECT_EQ(result.found, memory != sim::Memory::sc) << to_string(strategy) << " " << sim::to_string(memory);
+    }
   }
 }
 

@@ -137,6 +137,7 @@ class HostEnvironment final : public Environment {
   void yield() override { sched_yield(); }
   void poll_pass() override { sched_yield(); }
 
+  u32 process() override { return static_cast<u32>(getpid()); }
   u64 random() override {
     const std::lock_guard lock(world_.mutex);
     world_.dice ^= world_.dice << 13;

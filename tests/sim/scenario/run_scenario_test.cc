@@ -44,6 +44,16 @@ TEST(RunScenario, ALostWakeupIsNamed) {
   EXPECT_NE(wrong(report).find("1 entry lies in the SQ"), std::string::npos) << wrong(report);
 }
 
+// A mapping of one process is none of another's, whatever its address: what the first leaves behind the second does not use.
+TEST(RunScenario, RequestsOfTwoProcessesHaveMemoryOfTheirOwn) {
+  const RunReport report =
+      run(R"("devices": {"d": {"type": "ram"}}, "files": {"f": {"device": "d", "size": "64KiB", "open": ["O_DIRECT"]}},
+    "rings": {"r": {"owner": "a"}, "s": {"owner": "b"}},
+    "tasks": {"a": {"process": "p", "steps": [{"submit": {"ring": "r", "op": "READV", "file": "f", "size": "16KiB"}}, {"wait": {"ring": "r"}}, {"post": "done"}]},
+              "b": {"process": "q", "steps": [{"await": "done"}, {"submit": {"ring": "s", "op": "READV", "file": "f", "size": "16KiB"}}, {"wait": {"ring": "s"}}]}})");
+  EXPECT_EQ(wrong(report), "");
+}
+
 // A TIMEOUT's interrupt signals an eventfd, which completes a POLL_ADD that holds the last reference to the eventfd's file.
 TEST(RunScenario, AnInterruptMayDropTheLastReferenceToAFile) {
   const std::string body = R"("files": {"e": {"type": "eventfd"}},

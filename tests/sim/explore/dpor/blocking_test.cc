@@ -111,6 +111,65 @@ TEST(DporBlocking, NobodySleepsOrTakesAMutexUnderASpinlock) {
   }
 }
 
+TEST(DporBlocking, WhoReleasesALockMustHoldIt) {
+  for (const bool held_by_other : {true, false}) {
+    TestProgram program(held_by_other ? "others-lock" : "nobodys-lock");
+    program.task("thief", [](Shared& s) {
+      if (READ_ONCE(s.x) != 0) arch::lock_release(s.a, LockKind::mutex);
+    });
+    program.task("holder", [held_by_other](Shared& s) {
+      if (held_by_other) arch::lock_acquire(s.a, LockKind::mutex);
+      WRITE_ONCE(s.x, 1);
+      if (held_by_other) arch::lock_release(s.a, LockKind::mutex);
+    });
+    EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"lock-imbalance"}) << held_by_other;
+  }
+}
+
+TEST(DporBlocking, ASpinlockIsReleasedBeforeItsTaskEnds) {
+  for (const LockKind kind : {LockKind::spin, LockKind::mutex}) {
+    TestProgram program(kind == LockKind::spin ? "spinlock-left" : "mutex-left");
+    program.task("owner", [kind](Shared& s) {
+      arch::lock_acquire(s.a, kind);
+      if (READ_ONCE(s.x) == 0) arch::lock_release(s.a, kind);
+    });
+    program.task("writer", [](Shared& s) { WRITE_ONCE(s.x, 1); });
+    const std::set<std::string> expected =
+        kind == LockKind::spin ? std::set<std::string>{"lock-imbalance"} : std::set<std::string>{};
+    EXPECT_EQ(expect_same(program).outcome.checks, expected);
+  }
+}
+
+TEST(DporBlocking, WhoTakesALockThatItHoldsWaitsForItself) {
+  for (const LockKind kind : {LockKind::spin, LockKind::mutex}) {
+    TestProgram program("twice");
+    program.task("owner", [kind](Shared& s) {
+      arch::lock_acquire(s.a, LockKind::mutex);
+      if (READ_ONCE(s.x) != 0) arch::lock_acquire(s.a, kind);
+      arch::lock_release(s.a, LockKind::mutex);
+    });
+    program.task("writer", [](Shared& s) { WRITE_ONCE(s.x, 1); });
+    EXPECT_EQ(expect_same(program).outcome.checks.count("deadlock"), 1u);
+  }
+}
+
+TEST(DporBlocking, MemoryIsGivenBackOnce) {
+  for (const bool others : {true, false}) {
+    TestProgram program(others ? "freed-by-two" : "freed-twice");
+    program.task("owner", [others](Shared& s) {
+      void* const block = arch::machine().alloc(16, 16);
+      plain_store(s.payload[0], reinterpret_cast<u64>(block));
+      arch::machine().free(block, 16);
+      if (!others) arch::machine().free(block, 16);
+      smp_store_release(s.x, 1);
+    });
+    program.task("user", [others](Shared& s) {
+      if (smp_load_acquire(s.x) != 0 && others) arch::machine().free(reinterpret_cast<void*>(plain_load(s.payload[0])), 16);
+    });
+    EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{"use-after-free"}) << others;
+  }
+}
+
 TEST(DporBlocking, TryLockFailsWhereTheLockIsHeld) {
   TestProgram program("trylock");
   for (int i = 0; i < 2; i++)
@@ -429,6 +488,48 @@ TEST(DporBlocking, WordsOfARangeThatIsWrittenAgainAreReadAnew) {
   EXPECT_EQ(sc.outcome.states, std::set<u64>{0xa12022});
 }
 
+/// Half `half` of a word of 8 bytes.
+u32& half_of(u64& word, u32 half) { return reinterpret_cast<u32*>(&word)[half]; }
+
+TEST(DporBlocking, BytesThatAreWrittenAsRangesMayBeReadInSeveralSizes) {
+  TestProgram program("union");
+  program.task("writer", [](Shared& s) {
+    for (u32 round = 1; round <= 2; round++) {
+      while (smp_load_acquire(s.y) != round - 1) arch::machine().poll_pass(arch::Site::here());
+      const u64 news = round == 1 ? 0x300000002 : 0x500000004;
+      arch::plain_range(s.payload, sizeof news, true);
+      arch::copy_racy(s.payload, &news, sizeof news);
+      smp_store_release(s.x, round);
+    }
+  });
+  program.task("reader", [](Shared& s) {
+    while (smp_load_acquire(s.x) != 1) arch::machine().poll_pass(arch::Site::here());
+    s.r[0] = READ_ONCE(half_of(s.payload[0], 1));
+    s.r[1] = static_cast<u32>(READ_ONCE(s.payload[0]) & 0xf);
+    smp_store_release(s.y, 1);
+    while (smp_load_acquire(s.x) != 2) arch::machine().poll_pass(arch::Site::here());
+    s.r[2] = static_cast<u32>(READ_ONCE(s.payload[0]) >> 32);
+    s.r[3] = READ_ONCE(half_of(s.payload[0], 0));
+  });
+  const Searched sc = expect_same(program);
+  EXPECT_EQ(sc.outcome.checks, std::set<std::string>{});
+  EXPECT_EQ(sc.outcome.states, std::set<u64>{0x325421});
+}
+
+TEST(DporBlocking, AWordWhoseBytesAreStoredOtherwiseIsRefused) {
+  for (const u32 half : {0u, 1u}) {
+    const auto load = [](Shared& s) { s.r[0] = static_cast<u32>(READ_ONCE(s.payload[0])); };
+    TestProgram stored("stored");
+    stored.task("stores", [half](Shared& s) { WRITE_ONCE(half_of(s.payload[0], half), 1u); });
+    stored.task("loads", load);
+    EXPECT_EQ(explore(stored, Options{}).error, "a word is accessed in different sizes") << half;
+    TestProgram added("added");
+    added.task("loads", load);
+    added.task("adds", [half](Shared& s) { (void)fetch_add(half_of(s.payload[0], half), 1u); });
+    EXPECT_EQ(explore(added, Options{}).error, "a word is accessed in different sizes") << half;
+  }
+}
+
 TEST(DporBlocking, AWordThatWasLookedAtAndThenCopiedOverEndsAsTheCopy) {
   TestProgram program("range-last");
   program.task("writer", [](Shared& s) {
@@ -487,6 +588,49 @@ TEST(DporBlocking, AMarkedAccessRacesWithAPlainOneBeforeItAndBehindIt) {
     EXPECT_EQ(by_interleavings(program, Memory::weak).checks, std::set<std::string>{"data-race"}) << plain_first;
     EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks, std::set<std::string>{"data-race"}) << plain_first;
   }
+}
+
+// The second comes after all that the first did, with nothing that orders it.
+TEST(DporBlocking, AnAccessIsNotForgottenForALaterOneThatDoesNotCoverIt) {
+  enum What { marked_behind_plain, other_bytes, read_of_what_was_written };
+  for (const What what : {marked_behind_plain, other_bytes, read_of_what_was_written}) {
+    TestProgram program("earlier-" + std::to_string(what));
+    program.task("first", [what](Shared& s) {
+      u16* const halves = reinterpret_cast<u16*>(s.payload);
+      if (what == marked_behind_plain) {
+        plain_store(s.y, 5);
+        WRITE_ONCE(s.y, 6);
+      } else {
+        plain_store(halves[0], u16{1});
+        plain_store(halves[1], u16{2});
+        if (what == read_of_what_was_written) s.r[1] = plain_load(halves[0]);
+      }
+      WRITE_ONCE(s.x, 1);
+    });
+    program.task("second", [what](Shared& s) {
+      if (smp_load_acquire(s.x) != 0)
+        s.r[0] = what == marked_behind_plain ? READ_ONCE(s.y) : plain_load(reinterpret_cast<u16*>(s.payload)[0]);
+    });
+    EXPECT_EQ(by_interleavings(program, Memory::weak).checks, std::set<std::string>{"data-race"}) << what;
+    EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks, std::set<std::string>{"data-race"}) << what;
+  }
+}
+
+TEST(DporBlocking, WhoReadsTheLastStoreToMemoryMayGiveItBack) {
+  TestProgram program("seen-last-store");
+  program.task("user", [](Shared& s) {
+    u32* const block = static_cast<u32*>(arch::machine().alloc(16, 16));
+    WRITE_ONCE(*block, 1);
+    plain_store(s.payload[0], reinterpret_cast<u64>(block));
+    smp_store_release(s.x, 1);
+    WRITE_ONCE(*block, 2);
+  });
+  program.task("owner", [](Shared& s) {
+    if (smp_load_acquire(s.x) == 0) return;
+    u32* const block = reinterpret_cast<u32*>(plain_load(s.payload[0]));
+    if (READ_ONCE(*block) == 2) arch::machine().free(block, 16);
+  });
+  EXPECT_EQ(expect_same(program).outcome.checks, std::set<std::string>{});
 }
 
 TEST(DporBlocking, ReadersAndThoseWhoWriteTheBytesBesideDoNotRace) {
@@ -643,24 +787,27 @@ TEST(DporBlocking, AnInterruptWakesASleeper) {
 }
 
 TEST(DporBlocking, NobodySleepsOrTakesAMutexInAnInterrupt) {
-  for (const bool mutex : {true, false}) {
-    Tasks<TimedShared> program(mutex ? "mutex-in-interrupt" : "sleep-in-interrupt");
+  // It says that it will sleep, takes a mutex, or just gives its processor away.
+  const char* const names[] = {"sleep-in-interrupt", "mutex-in-interrupt", "schedule-in-interrupt"};
+  for (u32 how = 0; how < 3; how++) {
+    Tasks<TimedShared> program(names[how]);
     program.digest([](const TimedShared& s) { return registers(s); });
-    program.initially([mutex](TimedShared& s) {
+    program.initially([how](TimedShared& s) {
       s.interrupt.owner = &s;
-      s.r[0] = mutex ? 1 : 0;
+      s.r[0] = how;
       s.interrupt.function = [](arch::Interrupt* interrupt) {
         TimedShared& shared = *static_cast<OwnedInterrupt*>(interrupt)->owner;
-        if (shared.r[0] != 0) return arch::lock_acquire(shared.a, LockKind::mutex);
-        arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
+        if (shared.r[0] == 1) return arch::lock_acquire(shared.a, LockKind::mutex);
+        if (shared.r[0] == 0) arch::machine().set_state(arch::TASK_INTERRUPTIBLE);
         arch::machine().schedule();
       };
     });
     program.task("owner", [](TimedShared& s) { arch::machine().raise(s.interrupt); });
     for (int model = 0; model < 3; model++) {
       EXPECT_EQ(by_interleavings(program, kOperational[model]).checks, std::set<std::string>{"sleep-in-atomic"})
-          << mutex << model;
-      EXPECT_EQ(by_graphs(program, kAxiomatic[model]).outcome.checks, std::set<std::string>{"sleep-in-atomic"}) << mutex << model;
+          << names[how] << model;
+      EXPECT_EQ(by_graphs(program, kAxiomatic[model]).outcome.checks, std::set<std::string>{"sleep-in-atomic"})
+          << names[how] << model;
     }
   }
 }

@@ -136,7 +136,7 @@ constexpr Row kShapes[] = {
     {"2-xchgs", "a=xchg.rlx x 1 | b=xchg.rlx x 2", "a=0 b=0", never, never},
     {"2-cmpxchgs", "a=cmpxchg x 0 1 | b=cmpxchg x 0 2", "a=0 b=0", never, never},
     {"add-and-store", "a=add.rlx x 2 | x=1", "a=0 x=3", never, never},
-    {"2-trylocks", "a=try l | b=try l", "a=1 b=1", never, never},
+    {"2-trylocks", "a=try l; if a; b=x; x=1; unlock l | c=try l; if c; d=x; x=1; unlock l", "a=1 b=0 c=1 d=0", never, never},
     {"locked-add", "lock l; a=x; x=1; unlock l | lock l; b=x; x=2; unlock l", "a=0 b=0", never, never},
 };
 

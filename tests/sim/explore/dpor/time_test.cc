@@ -5,9 +5,8 @@
 #include <set>
 
 #include "kernel_model/arch/lock.h"
-#include "sim/explore/dfs.h"
-#include "sim/explore/dpor/dpor.h"
 #include "sim/explore/tasks.h"
+#include "tests/sim/explore/dpor/both_ways.h"
 
 namespace uringsim::sim::dpor {
 namespace {
@@ -33,6 +32,7 @@ struct Timed {
   u32 order;  ///< digits: who ran when
   u32 x;
   u32 handed;  ///< accessed directly, by whoever knows that nobody else does
+  u64 published;
   u32 r[2];
 };
 
@@ -186,6 +186,142 @@ TEST(DporTime, ATimerThatIsPutOffOrCancelledHoldsNobodyUp) {
     s.r[0] = static_cast<u32>(arch::machine().timer_cancel(s.timer[1]) + 1);
   });
   orders(program);
+}
+
+/// 0: the timer's function runs, 1: it is idle, 2: it was armed.
+u32 cancel(Timed& s, u32 timer) { return static_cast<u32>(arch::machine().timer_cancel(s.timer[timer - 1]) + 1); }
+
+TEST(DporTime, OfTwoWhoCancelATimerTheSecondFindsItRunningOnlyIfItRuns) {
+  Tasks<Timed> program("two-cancel");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = cancel(s, 1);
+  });
+  program.task("other", [](Timed& s) { s.r[1] = cancel(s, 1); });
+  const std::set<u64> all = orders(program);
+  EXPECT_FALSE(all.contains(020));  // it never ran
+  EXPECT_TRUE(all.contains(021));
+  EXPECT_TRUE(all.contains(0100));
+}
+
+TEST(DporTime, WhoCancelsATimerTwiceFindsNothingTheSecondTimeIfItWasInTime) {
+  Tasks<Timed> program("cancels-twice");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = cancel(s, 1);
+    s.r[1] = cancel(s, 1);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{021, 0111, 0100, 0101}));
+}
+
+TEST(DporTime, AFunctionThatHasDoneItsLastAccessMayStillBeFoundRunning) {
+  Tasks<Timed> program("last-access");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = READ_ONCE(s.order);
+    s.r[1] = cancel(s, 1);
+  });
+  EXPECT_EQ(orders(program), (std::set<u64>{0110, 0111, 0100, 0101, 02}));
+}
+
+TEST(DporTime, AFunctionThatHasDoneNothingYetMayBeFoundRunning) {
+  Tasks<Timed> program("first-access");
+  program.initially([](Timed& s) {
+    prepare(s);
+    s.timer[0].function = [](arch::Timer* fired) {
+      Timed& owner = *static_cast<OwnedTimer*>(fired)->owner;
+      owner.order = READ_ONCE(owner.x) + 1;
+    };
+  });
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    s.r[0] = cancel(s, 1);
+    WRITE_ONCE(s.x, 1);
+  });
+  const std::set<u64> all = orders(program);
+  EXPECT_TRUE(all.contains(0200));
+  EXPECT_TRUE(all.contains(0100));
+}
+
+TEST(DporTime, OfEqualTimersTheSecondMayBeCancelledByWhoSeesWhatTheFirstHasDone) {
+  Tasks<Timed> program("equal-cancelled");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    start(s, 2, 10);
+    s.r[0] = READ_ONCE(s.order);
+    s.r[1] = cancel(s, 2);
+  });
+  EXPECT_TRUE(orders(program).contains(0112));
+}
+
+TEST(DporTime, ATimerThatIsStartedAnewWhileItRunsIsNotTakenOffBeforeItIsOver) {
+  Tasks<Timed> program("started-anew");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    start(s, 1, 20);
+    s.r[0] = cancel(s, 1);
+  });
+  program.task("other", [](Timed& s) { s.r[1] = cancel(s, 1); });
+  orders(program);
+}
+
+TEST(DporTime, WhoPollsUntilATimersFunctionIsOverComesToTheEnd) {
+  Tasks<Timed> program("waits-for-function");
+  program.initially(prepare);
+  const auto wait = [](u32 me) {
+    return [me](Timed& s) {
+      if (me == 0) start(s, 1, 10);
+      u32 found = cancel(s, 1);
+      for (; found == 0; found = cancel(s, 1)) arch::machine().poll_pass(arch::Site::here());
+      s.r[me] = found;
+    };
+  };
+  program.task("owner", wait(0));
+  program.task("other", wait(1));
+  for (const u64 end : orders(program)) EXPECT_TRUE((end & 070) != 0 && (end & 07) != 0) << std::oct << end;
+}
+
+TEST(DporTime, AWriteThatIsLateIsNotOvertakenByACancelThatTakesTheTimerOff) {
+  Tasks<Timed> program("late-write");
+  program.initially(prepare);
+  program.task("owner", [](Timed& s) {
+    start(s, 1, 10);
+    WRITE_ONCE(s.x, 1);
+    s.r[0] = cancel(s, 1);
+  });
+  program.task("other", [](Timed& s) { s.r[1] = (cancel(s, 1) * 2 + READ_ONCE(s.x)) & 7; });
+  orders(program);
+}
+
+TEST(DporTime, WhoCancelsATimerInMemoryThatIsGivenBackUsesItAfterFree) {
+  for (const bool guarded : {false, true}) {
+    Tasks<Timed> program(guarded ? "cancels-its-own" : "cancels-freed");
+    program.task("owner", [](Timed& s) {
+      auto* const timer = new (arch::machine().alloc(sizeof(OwnedTimer), alignof(OwnedTimer))) OwnedTimer;
+      timer->function = [](arch::Timer*) {};
+      arch::machine().timer_start(*timer, 1'000'000'000'010);
+      smp_store_release(s.published, reinterpret_cast<u64>(timer));
+      while (arch::machine().timer_cancel(*timer) < 0) arch::machine().poll_pass(arch::Site::here());
+      if (arch::xchg(s.published, u64{0}) == 0) return;
+      arch::machine().free(timer, sizeof *timer);
+    });
+    program.task("other", [guarded](Timed& s) {
+      const u64 found = guarded ? arch::xchg(s.published, u64{0}) : smp_load_acquire(s.published);
+      if (found == 0) return;
+      s.r[0] = static_cast<u32>(arch::machine().timer_cancel(*reinterpret_cast<OwnedTimer*>(found)) + 1);
+    });
+    program.digest(digest_of);
+    const std::set<std::string> expected = guarded ? std::set<std::string>{} : std::set<std::string>{"use-after-free"};
+    for (int model = 0; model < 3; model++) {
+      EXPECT_EQ(by_interleavings(program, kOperational[model]).checks, expected) << to_string(kOperational[model]);
+      EXPECT_EQ(by_graphs(program, kAxiomatic[model]).outcome.checks, expected) << to_string(kOperational[model]);
+    }
+  }
 }
 
 TEST(DporTime, InterruptsRunInTheOrderOfRaising) {
