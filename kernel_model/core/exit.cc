@@ -53,6 +53,9 @@ bool autoreaped(const Kernel& k, const task_struct* parent) noexcept {
          parent->signal->action[SIGCHLD - 1].kind == k_sigaction::Kind::ignore;
 }
 
+/// Over with all its threads, and not reaped. tasklist_lock held.
+bool zombie(const task_struct* leader) noexcept { return leader->exit_state == EXIT_ZOMBIE && leader->signal->nr_threads == 1; }
+
 /// Takes the task out of every list; its own reference is the caller's to drop. tasklist_lock held. Models release_task().
 void unhash(task_struct* task) noexcept {
   task->exit_state = EXIT_DEAD;
@@ -64,12 +67,13 @@ void unhash(task_struct* task) noexcept {
   spin_unlock(&task->signal->siglock);
 }
 
-/// The leader's children get a new parent, which reaps those that are over. tasklist_lock held.
+/// The leader's children get a new parent, which reaps those that are over; a leader that ended before its threads is not, as
+/// in reparent_leader(). tasklist_lock held.
 void forget_original_parent(Kernel& k, task_struct* task, list_head* reaped) noexcept {
   list_for_each_entry_safe(child, next, &task->signal->children, task_struct, sibling) {
     child->parent = k.init;
     list_move_tail(&child->sibling, &k.init->signal->children);
-    if (child->exit_state != EXIT_ZOMBIE) continue;
+    if (!zombie(child)) continue;
     unhash(child);
     list_add_tail(&child->sibling, reaped);
   }
@@ -100,7 +104,7 @@ void exit_notify(task_struct* task) noexcept {
     self = true;
     unhash(task);
     // A leader that ended before its threads waited for the last of them.
-    if (task->signal->nr_threads == 1 && leader->exit_state == EXIT_ZOMBIE) {
+    if (zombie(leader)) {
       forget_original_parent(k, leader, &reaped);
       if (do_notify_parent(k, leader)) leader_too = leader;
     }
@@ -214,7 +218,7 @@ int reap_child(int pid, int* status) noexcept {
   list_for_each_entry(child, &current()->signal->children, task_struct, sibling) {
     if (pid != -1 && child->pid != pid) continue;
     if (ret == -ECHILD) ret = 0;
-    if (child->exit_state != EXIT_ZOMBIE || child->signal->nr_threads != 1) continue;
+    if (!zombie(child)) continue;
     reaped = child;
     break;
   }

@@ -41,24 +41,33 @@ void trace_new_task(const task_struct* task) noexcept {
   kernel().trace(EventKind::task_newtask, task->id, task->pid, comm[0], comm[1], task->tgid);
 }
 
-/// Gives it a pid and makes it findable. `leader`: null for a new process.
-void publish(task_struct* task, task_struct* parent, task_struct* leader) noexcept {
+/// Gives it a pid and makes it findable: a thread of `leader`, or, if that is null, a process of its own and a child of
+/// `parent`'s, whose leader lives longer than any thread that forks. 0, or -EINTR if `parent` is being killed: a thread that came
+/// now would not hear of it.
+int publish(task_struct* task, task_struct* parent, task_struct* leader) noexcept {
   Kernel& k = kernel();
   spin_lock(&k.tasklist_lock);
+  spin_lock(&parent->signal->siglock);
+  if ((parent->pending & sigmask_of(SIGKILL)) != 0) {
+    spin_unlock(&parent->signal->siglock);
+    spin_unlock(&k.tasklist_lock);
+    return -EINTR;
+  }
   task->pid = ++k.last_pid;
   task->group_leader = leader != nullptr ? leader : task;
   task->tgid = task->group_leader->pid;
-  task->parent = parent;
+  task->parent = leader != nullptr ? leader->parent : parent->group_leader;
   list_add_tail(&task->tasks, &k.tasks);
-  if (leader == nullptr && parent != nullptr) list_add_tail(&task->sibling, &parent->signal->children);
-  spin_lock(&task->signal->siglock);
   list_add_tail(&task->thread_group, &task->signal->threads);
   if (leader != nullptr) {
     task->signal->live++;
     task->signal->nr_threads++;
+  } else {
+    list_add_tail(&task->sibling, &parent->signal->children);
   }
-  spin_unlock(&task->signal->siglock);
+  spin_unlock(&parent->signal->siglock);
   spin_unlock(&k.tasklist_lock);
+  return 0;
 }
 
 /// A process of its own signals and limits, `from`'s to begin with. Null when memory ran out.
@@ -126,14 +135,13 @@ task_struct* clone(u32 flags, task_struct* parent, const cred* credentials, cons
   task_struct* const task = alloc_task(options.name, entry, argument);
   if (task == nullptr) return ERR_PTR<task_struct>(-ENOMEM);
   share_cred(task, credentials);
-  const int error = copy_parts(flags, task, parent);
+  get_task_struct(task);  // the caller's
+  int error = copy_parts(flags, task, parent);
+  if (error == 0) error = publish(task, parent, (flags & CLONE_THREAD_) != 0 ? parent->group_leader : nullptr);
   if (error != 0) {
     abandon_task(task);
     return ERR_PTR<task_struct>(error);
   }
-  const bool thread = (flags & CLONE_THREAD_) != 0;
-  get_task_struct(task);  // the caller's
-  publish(task, thread ? parent->group_leader->parent : parent, thread ? parent->group_leader : nullptr);
   spawn(task, options.cpu, options.stack_bytes, false);
   return task;
 }
@@ -200,7 +208,7 @@ task_struct* kernel_thread(task_entry entry, void* argument, int cpu, const char
     return ERR_PTR<task_struct>(-ENOMEM);
   }
   share_cred(task, k.swapper->real_cred);
-  publish(task, k.swapper, nullptr);
+  (void)publish(task, k.swapper, nullptr);  // whom nobody kills
   spawn(task, cpu, 0, true);
   return task;
 }
@@ -269,7 +277,7 @@ void process_init(Kernel* k) noexcept {
   k->init->mm = k->init->active_mm = mm_alloc();
   BUG_ON(k->init->fs == nullptr || k->init->mm == nullptr, "no memory to boot with");
   put_cred(credentials);
-  publish(k->init, k->swapper, nullptr);
+  (void)publish(k->init, k->swapper, nullptr);
 }
 
 }  // namespace uringsim::kernel

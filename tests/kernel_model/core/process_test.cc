@@ -103,6 +103,28 @@ TEST(Fork, AnOrphanIsReapedByItself) {
   EXPECT_FALSE(found_dead);
 }
 
+TEST(Fork, TheChildOfAThreadOutlivesItAndIsTheProcesss) {
+  KernelWorld world({.cpus = 4});
+  int pid = 0;
+  const task_struct* parent = nullptr;
+  const task_struct* leader = nullptr;
+  world.process("app", [&] {
+    leader = current();
+    (void)do_fork(kCloneThread, KernelWorld::run_body, world.keep([&] {
+      pid = do_fork(0, KernelWorld::run_body, world.keep([&] {
+        nap(10'000'000);
+        parent = current()->parent;
+      }));
+    }));
+    nap(1'000'000);
+    (void)do_fork(kCloneThread, KernelWorld::run_body, world.keep([] {}));  // frees the thread that is over
+    EXPECT_EQ(do_wait(pid, nullptr, false), pid);
+  });
+  EXPECT_EQ(world.run(), RunEnd::finished);
+  EXPECT_NE(leader, nullptr);
+  EXPECT_EQ(parent, leader);
+}
+
 TEST(Fork, FailsBeyondTheLimitOfProcesses) {
   KernelWorld world({.kernel = {.nproc = 2}});
   process_options options;
@@ -150,6 +172,31 @@ TEST(Exit, ALeaderThatEndsFirstIsReapedAfterItsLastThread) {
   });
   EXPECT_EQ(world.run(), RunEnd::finished);
   EXPECT_GE(reaped_at, 30'000'000u);
+}
+
+TEST(Exit, AnOrphanedLeaderThatEndedFirstIsReapedAfterItsLastThreadToo) {
+  KernelWorld world({.cpus = 4});
+  int pid = 0;
+  const auto found = [&pid] {
+    task_struct* const task = find_get_task_by_pid(pid);
+    if (task != nullptr) put_task_struct(task);
+    return task != nullptr;
+  };
+  world.process("parent", [&] {
+    pid = do_fork(0, KernelWorld::run_body, world.keep([&] {
+      (void)do_fork(kCloneThread, KernelWorld::run_body, world.keep([] { nap(30'000'000); }));
+      (void)do_fork(0, KernelWorld::run_body, world.keep([] { nap(20'000'000); }));  // ends between the two
+    }));
+    nap(1'000'000);
+  });
+  world.process("witness", [&] {
+    nap(10'000'000);
+    EXPECT_TRUE(found());
+    (void)do_fork(0, KernelWorld::run_body, world.keep([] {}));  // frees what is over
+    nap(40'000'000);
+    EXPECT_FALSE(found());
+  });
+  EXPECT_EQ(world.run(), RunEnd::finished);
 }
 
 TEST(Exit, GivesEverythingBack) {

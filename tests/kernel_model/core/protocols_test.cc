@@ -99,6 +99,29 @@ TEST(Protocols, ASignalIsNeverSleptThrough) {
   EXPECT_TRUE(explore(program, Memory::tso, {"schedule.signal_pending"}).violations.contains("deadlock"));
 }
 
+TEST(Protocols, AThreadThatComesWhileTheProcessIsKilledIsKilledToo) {
+  KernelTasks<Bare> program;
+  program
+      .task("parent",
+            [](Bare&) {
+              task_struct* const thread = copy_process(
+                  kCloneThread, -1,
+                  [](void*) {
+                    set_current_state(TASK_INTERRUPTIBLE);
+                    schedule();
+                    arch::machine().exit();
+                  },
+                  nullptr);
+              if (IS_ERR(thread)) return;
+              wake_up_new_task(thread);
+              put_task_struct(thread);
+            })
+      .task("killer", [&program](Bare&) { (void)send_sig_process(SIGKILL, program.handle(0)); });
+  const Explored all = explore(program, Memory::sc);
+  EXPECT_EQ(all.violations, none);
+  EXPECT_GT(all.executions, 10u);
+}
+
 struct Done {
   completion done;
   u32 data = 0, seen = 0;
