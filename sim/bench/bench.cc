@@ -17,6 +17,12 @@
 
 namespace uringsim::sim {
 
+double median_of(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
+
 Medians medians(const BenchOptions& options, const std::function<double()>& measure, const std::function<double()>& peer) {
   std::vector<double> values, peers;
   for (unsigned i = 0; i < std::max(options.repeats, 1u); i++) {
@@ -24,13 +30,8 @@ Medians medians(const BenchOptions& options, const std::function<double()>& meas
     if (options.span().stopped()) break;
     if (peer) peers.push_back(peer());
   }
-  const auto middle = [](std::vector<double>& of) {
-    if (of.empty()) return 0.0;
-    std::sort(of.begin(), of.end());
-    return (of[(of.size() - 1) / 2] + of[of.size() / 2]) / 2;
-  };
-  const double value = middle(values);
-  return {value, middle(peers), values.front(), values.back()};
+  const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
+  return {median_of(values), median_of(peers), *lowest, *highest};
 }
 
 BenchFigure figure_of(const BenchOptions& options, std::string name, std::string unit, const std::function<double()>& measure,

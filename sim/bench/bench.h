@@ -49,6 +49,9 @@ struct Benchmark {
 /// All of them, in the order in which they are printed. The group of a benchmark is the first word of its name.
 [[nodiscard]] const std::vector<Benchmark>& benchmarks();
 
+/// 0 of none.
+[[nodiscard]] double median_of(std::vector<double> values);
+
 /// The median of what `measure` returns; `peer`, if given, is measured in turn with it.
 struct Medians {
   double value = 0;

@@ -10,6 +10,7 @@
 
 #include "sim/bench/bench_worlds.h"
 #include "sim/bench/explore_bench.h"
+#include "sim/bench/two_processes.h"
 
 namespace uringsim::sim {
 
@@ -105,6 +106,17 @@ TEST(Bench, CountsOfExecutionsAreAtMostThoseOfOptimalExplorers) {
     judged += figure.pass.has_value() ? 1 : 0;
   }
   EXPECT_EQ(judged, 30u);
+}
+
+TEST(Bench, TwoProcessesMeasureAtTheSameTimeAndAddUp) {
+  const pid_t here = getpid();
+  EXPECT_EQ(in_two_processes([&] { return getpid() == here ? 2.0 : 5.0; }), 7.0);
+  EXPECT_EQ(in_two_processes([&]() -> double {
+              if (getpid() != here) throw std::runtime_error("no figure there");
+              return 2.0;
+            }),
+            2.0);
+  EXPECT_THROW((void)in_two_processes([]() -> double { throw std::runtime_error("none here"); }), std::runtime_error);
 }
 
 TEST(Bench, AMeasurementOfThePeerIsTakenInTurnWithOnesOwn) {
