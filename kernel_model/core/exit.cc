@@ -234,6 +234,7 @@ int reap_child(int pid, int* status) noexcept {
 }  // namespace
 
 int do_wait(int pid, int* status, bool nohang) noexcept {
+  KERNEL_FUNCTION;
   wait_queue_head* const queue = &current()->signal->wait_chldexit;
   wait_entry wait;
   int ret;

@@ -97,6 +97,7 @@ int poll_schedule_timeout(poll_wqueues* pwq, u64 expires) noexcept {
 
 /// Models do_poll(): how many are ready, 0 when time is over, or -errno.
 int do_poll(pollfd* fds, u32 nfds, poll_wqueues* pwq, bool no_wait, u64 expires) noexcept {
+  KERNEL_FUNCTION;
   bool timed_out = no_wait;
   if (no_wait) pwq->_qproc = nullptr;
   for (;;) {

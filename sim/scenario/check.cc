@@ -53,6 +53,7 @@ class References {
       if (task.value.cpu && *task.value.cpu >= scenario_.machine.cpus)
         fail(task.where, fmt::format("is bound to processor {}, but the machine has {} (numbered from 0)", *task.value.cpu,
                                      scenario_.machine.cpus));
+      children_.clear();
       steps(task.value.steps);
     }
     for (const Fault& fault : scenario_.faults) std::visit([this](const auto& one) { check(one); }, fault);
@@ -68,15 +69,12 @@ class References {
   }
 
  private:
-  /// What steps anywhere provide: posted events, forked children, rings with a step that sets them up.
+  /// What steps anywhere provide: posted events, rings with a step that sets them up.
   void collect(const Steps& list) {
     for (const TaskStep& step : list) {
       if (std::holds_alternative<RegisterStep>(step.action)) registers_later_ = true;
       if (const auto* post = std::get_if<PostStep>(&step.action)) posted_.push_back(post->event.name);
-      if (const auto* fork = std::get_if<ForkStep>(&step.action)) {
-        forked_.push_back(fork->name);
-        collect(fork->steps);
-      }
+      if (const auto* fork = std::get_if<ForkStep>(&step.action)) collect(fork->steps);
       if (const auto* repeat = std::get_if<RepeatStep>(&step.action)) collect(repeat->steps);
       if (const auto* loop = std::get_if<WhileStep>(&step.action)) collect(loop->steps);
       if (const auto* branch = std::get_if<IfStep>(&step.action)) {
@@ -92,10 +90,12 @@ class References {
 
   void ring(const Ref& ref) const { require_known(ref, "ring", rings_); }
   void file(const Ref& ref) const { require_known(ref, "file", files_); }
-  void task(const Ref& ref) const {
+  void task(const Ref& ref) const { require_known(ref, "task", tasks_); }
+  /// A task, or a child that this one has forked by now: of another's children nobody knows when there is one.
+  void task_or_child(const Ref& ref) const {
     std::vector<std::string_view> names = tasks_;
-    names.insert(names.end(), forked_.begin(), forked_.end());
-    require_known(ref, "task", names);
+    names.insert(names.end(), children_.begin(), children_.end());
+    require_known(ref, "such task, nor a child that this one forked before:", names);
   }
   void eventfd(const Ref& ref) const {
     if (ref.empty()) return;
@@ -221,7 +221,7 @@ class References {
   void check(const AwaitStep& step) const {
     require_known(step.event, "step that posts", std::vector<std::string_view>(posted_.begin(), posted_.end()));
   }
-  void check(const JoinStep& step) const { task(step.task); }
+  void check(const JoinStep& step) const { task_or_child(step.task); }
   void check(const SetupStep& step) const { ring(step.ring); }
   void check(const CloseStep& step) const {
     ring(step.ring);
@@ -241,9 +241,15 @@ class References {
     file(step.file);
     ring(step.ring);
   }
-  void check(const ForkStep& step) { steps(step.steps); }
+  void check(const ForkStep& step) {
+    std::vector<std::string_view> siblings = std::move(children_);
+    children_.clear();
+    steps(step.steps);
+    children_ = std::move(siblings);
+    children_.push_back(step.name);
+  }
   void check(const ExitStep&) const {}
-  void check(const SignalStep& step) const { task(step.task); }
+  void check(const SignalStep& step) const { task_or_child(step.task); }
   void check(const SqeStep& step) const {
     ring(step.ring);
     file(step.file);
@@ -347,7 +353,8 @@ class References {
   const Scenario& scenario_;
   std::vector<FileEnd> ends_;
   std::vector<std::string_view> files_, rings_, tasks_;
-  std::vector<std::string> posted_, forked_;
+  std::vector<std::string_view> children_;  ///< forked so far by the task that is looked at
+  std::vector<std::string> posted_;
   const std::string* where_ = nullptr;  ///< the step that is looked at
   u64 rounds_ = 1;                      ///< how often the loops around it run it, as far as the file says
   bool registers_later_ = false;        ///< some step registers files: who knows when

@@ -68,7 +68,7 @@ class Environment {
   /// Semaphores between tasks by number (Plan::events); of the test, not of the kernel.
   virtual void post(u32 event) = 0;
   virtual void await(u32 event) = 0;
-  /// Waits until the task called `name` has ended.
+  /// Waits until the task called `name`, or the children of that name that this one forked, have ended.
   virtual void join(const std::string& name) = 0;
   virtual void signal(const std::string& task, int number) = 0;
   /// Starts a child process with copies of this one's memory and descriptors, running `step.steps` with `runner_state`, the

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <new>
 
 #include "kernel_model/arch/cost.h"
@@ -17,24 +18,27 @@
 
 namespace uringsim::sim {
 
-namespace {
-
-/// A child on its way: what it runs, and with what. In kernel memory; the child frees nothing, it is part of the world.
-struct ForkArgument {
+/// A child: what it runs, and with what. In kernel memory; the child frees nothing, it is part of the world.
+struct ModelEnvironment::Child {
   ModelRun* run;
   const ForkStep* step;
   const TaskState* state;
-  kernel::completion* ended;
+  int pid;      ///< 0: it has been waited for
+  Child* next;  ///< of the same parent, the one forked before
 };
 
+namespace {
+
 void run_child(void* argument) {
-  const auto& fork = *static_cast<ForkArgument*>(argument);
+  const auto& child = *static_cast<ModelEnvironment::Child*>(argument);
   become_application();
-  ModelEnvironment env(*fork.run, nullptr);
-  StepRunner runner(env, fork.run->plan, *fork.run->shared, *fork.state);
-  runner.run(fork.step->steps);
+  // Linux leaves it the parent's name: whoever reads a story wants to tell the two apart.
+  kernel::task_struct* const self = kernel::current();
+  std::strncpy(self->name, child.step->name.c_str(), sizeof(self->name) - 1);
+  ModelEnvironment env(*child.run, nullptr);
+  StepRunner runner(env, child.run->plan, *child.run->shared, *child.state);
+  runner.run(child.step->steps);
   env.reap_children();
-  kernel::complete_all(fork.ended);
 }
 
 }  // namespace
@@ -167,42 +171,54 @@ void ModelEnvironment::post(u32 event) { kernel::complete(&run_.completions.even
 void ModelEnvironment::await(u32 event) { wait(run_.completions.events[event]); }
 
 void ModelEnvironment::join(const std::string& name) {
+  for (Child* child = children_; child != nullptr; child = child->next) {
+    if (child->pid == 0 || child->step->name != name) continue;
+    reap(child->pid);
+    child->pid = 0;
+  }
   for (std::size_t i = 0; i < run_.tasks.size(); ++i)
     if (run_.tasks[i].name == name) wait(run_.completions.ended[i]);
 }
 
 void ModelEnvironment::signal(const std::string& task, int number) {
+  const auto send = [number](int pid) {
+    kernel::system_call([&]() noexcept -> s64 {
+      kernel::task_struct* const target = kernel::find_get_task_by_pid(pid);
+      if (target == nullptr) return -ESRCH;
+      const int result = kernel::send_sig(number, target, 0);
+      kernel::put_task_struct(target);
+      return result;
+    });
+  };
+  for (const Child* child = children_; child != nullptr; child = child->next)
+    if (child->pid != 0 && child->step->name == task) send(child->pid);
   for (const ModelTask& one : run_.tasks)
-    if (const int pid = __atomic_load_n(&one.pid, __ATOMIC_RELAXED); one.name == task && pid != 0) {
-      kernel::system_call([&]() noexcept -> s64 {
-        kernel::task_struct* const target = kernel::find_get_task_by_pid(pid);
-        if (target == nullptr) return -ESRCH;
-        const int result = kernel::send_sig(number, target, 0);
-        kernel::put_task_struct(target);
-        return result;
-      });
-    }
+    if (const int pid = __atomic_load_n(&one.pid, __ATOMIC_RELAXED); one.name == task && pid != 0) send(pid);
 }
 
 s64 ModelEnvironment::fork(const ForkStep& step, const void* runner_state) {
-  auto* const argument = static_cast<ForkArgument*>(alloc(sizeof(ForkArgument)));
-  auto* const ended = static_cast<kernel::completion*>(alloc(sizeof(kernel::completion)));
-  new (ended) kernel::completion;
-  kernel::init_completion(ended);
+  auto* const child = static_cast<Child*>(alloc(sizeof(Child)));
   // The child starts with what the parent knows now, not with what it knows when the child first runs.
   StepRunner copy(*this, run_.plan, *run_.shared, *static_cast<const TaskState*>(runner_state));
-  *argument = {&run_, &step, &copy.state(), ended};
-  const s64 pid = kernel::system_call([&]() noexcept -> s64 { return kernel::do_fork(0, run_child, argument); });
-  if (pid > 0) ++children_;
+  *child = {&run_, &step, &copy.state(), 0, children_};
+  const s64 pid = kernel::system_call([&]() noexcept -> s64 { return kernel::do_fork(0, run_child, child); });
+  if (pid > 0) {
+    child->pid = static_cast<int>(pid);
+    children_ = child;
+  }
   return pid;
 }
 
-void ModelEnvironment::reap_children() {
-  for (; children_ != 0; --children_) {
-    int status = 0;
-    while (kernel::system_call([&]() noexcept -> s64 { return kernel::do_wait(-1, &status, false); }) == -EINTR) {
-    }
+void ModelEnvironment::reap(int pid) {
+  int status = 0;
+  while (kernel::system_call([&]() noexcept -> s64 { return kernel::do_wait(pid, &status, false); }) == -EINTR) {
   }
+}
+
+void ModelEnvironment::reap_children() {
+  for (Child* child = children_; child != nullptr; child = child->next)
+    if (child->pid != 0) reap(child->pid);
+  children_ = nullptr;
 }
 
 // ---- observers ---------------------------------------------------------------------------------------------------------------

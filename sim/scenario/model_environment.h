@@ -50,11 +50,13 @@ class ModelEnvironment final : public Environment {
   void fail(const char* where, const char* what) override;
   void before_step(u64 number) override;
 
-  /// Waits for all children forked here.
+  struct Child;  ///< forked here
+  /// Waits for all of them.
   void reap_children();
   static void wait(kernel::completion& completion);
 
  private:
+  static void reap(int pid);
   void look_at_flags(uptr at);
   template <class T>
   u64 load_as(uptr at, LoadOrder order, const char* barrier);
@@ -64,7 +66,7 @@ class ModelEnvironment final : public Environment {
   Application app_;
   ModelRun& run_;
   ModelTask* task_;
-  u32 children_ = 0;
+  Child* children_ = nullptr;   ///< the latest first
   bool went_on_ = false;        ///< a step began since the last system call
   std::bitset<256> published_;  ///< by ring: its flags were not looked at since
 };

@@ -109,6 +109,8 @@ TEST(LoadScenario, NamesHaveToLeadSomewhere) {
   EXPECT_EQ(what_of("expect.1={\"variable\":\".got\",\"equals\":8}"), "/expect/1/variable: needs \"task.variable\"");
   EXPECT_EQ(what_of("tasks.app.steps.1={\"await\":\"go\"}"),
             "/tasks/app/steps/1/await: no step that posts \"go\"; there are none");
+  EXPECT_EQ(what_of("tasks.app.steps.1={\"if\":1,\"then\":[{\"join\":\"child\"},{\"fork\":\"child\",\"steps\":[]}]}"),
+            "/tasks/app/steps/1/then/0/join: no such task, nor a child that this one forked before: \"child\"; known: app");
 }
 
 TEST(LoadScenario, VariablesHaveToBeSetSomewhere) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sim/scenario/run_scenario.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -209,6 +210,19 @@ TEST(RunScenario, AForkedChildSharesTheRingAndIsWaitedFor) {
   EXPECT_EQ(wrong(run(R"("rings": {"r": {}}, "tasks": {"a": {"steps": [{"set": {"x": 5}},
     {"fork": "child", "steps": [{"assert": "x == 5"}, {"submit": {"ring": "r", "op": "NOP", "user_data": 9}}]}, {"set": {"x": 6}}, {"wait": {"ring": "r", "user_data": 9}}]}})")),
             "");
+}
+
+TEST(RunScenario, JoinWaitsForAForkedChildHoweverItEnds) {
+  for (const char* const end : {R"({"exit": 0})", R"({"read": {"file": "q.r", "size": 1}})"})
+    EXPECT_EQ(wrong(run(fmt::format(
+                  R"("files": {{"p": {{"type": "pipe"}}, "q": {{"type": "pipe"}}}}, "tasks": {{"a": {{"steps": [
+    {{"repeat": 2, "steps": [{{"fork": "child", "steps": [{{"sleep": "2ms"}}, {{"write": {{"file": "p.w", "size": 3}}}}, {}]}},
+      {{"if": {}, "then": [{{"sleep": "5ms"}}, {{"signal": {{"task": "child", "signal": "SIGKILL"}}}}]}}, {{"join": "child"}},
+      {{"poll": {{"file": "p.r", "timeout": 0, "into": "there"}}}}, {{"assert": "there & 1"}},
+      {{"read": {{"file": "p.r", "size": 3, "result": 3}}}}]}}]}}}})",
+                  end, std::string_view(end).find("exit") != std::string_view::npos ? 0 : 1))),
+              "")
+        << end;
 }
 
 TEST(RunScenario, ProcessesHaveTheSameFiles) {
