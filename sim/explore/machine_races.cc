@@ -14,15 +14,18 @@ using arch::Site;
 
 void OperationalMachine::race_check(Cell& cell, u8 bytes, bool write, bool plain, u32 clock, Site site) noexcept {
   if (!options_.races || warming_) return;
-  const u32* const view = me().view;
-  const auto races_with = [&](const LastAccess& last) {
+  const TaskRecord& task = me();
+  // A marked store is behind what its task's loads tell of, acquiring or not: it comes after them, and so after the reads that
+  // were over by then.
+  const bool behind_loads = write && !plain && task.has_extra;
+  const auto races_with = [&](const LastAccess& last, bool writes) {
     return last.task != kNobody && last.task != current_ && (plain || last.plain) && (last.bytes & bytes) != 0 &&
-           view[last.task] < last.clock;
+           task.view[last.task] < last.clock && (writes || !behind_loads || task.extra[last.task] < last.clock);
   };
   const LastAccess* other = nullptr;
   bool other_writes = false;
   const auto look_at = [&](const LastAccess& last, bool writes) {
-    if (other != nullptr || !(write || writes) || !races_with(last)) [[likely]]
+    if (other != nullptr || !(write || writes) || !races_with(last, writes)) [[likely]]
       return;
     if (writes && !last.plain && has_seen(cell)) return;
     other = &last;

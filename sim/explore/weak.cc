@@ -33,7 +33,9 @@
 // of its task was made, and with it out-of-thin-air values; smp_rmb also orders loads against later stores; an access narrower
 // than 4 bytes is ordered with the 4 bytes around it and its stores go to the end of the coherence order; lock words are never
 // read old; a timer's callback knows what the callbacks before it knew, likewise raised work; the barrier of an unlock
-// and a later lock stands at the lock. Weaker than LKMM (outcomes shown that it forbids): a store does not tell the barrier that
+// and a later lock stands at the lock; a marked store that overwrites what others read plainly counts as dependent on all loads
+// of its task (whether it is cannot be seen here), and so does not race with reads that were over before what it has read was
+// released. Weaker than LKMM (outcomes shown that it forbids): a store does not tell the barrier that
 // a relaxed load of the same word by its task was behind, a read-modify-write does; dependencies order nothing. Code that relies
 // on an address dependency uses rcu_dereference(), which is an acquire; control and data dependencies to a store are kept only in
 // that no store is seen before the load that it depends on has been made (no load buffering).

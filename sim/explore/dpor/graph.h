@@ -387,11 +387,16 @@ class Graph {
   /// Accesses to the same word by other tasks that conflict with `id` and are unordered with it; at least one is plain.
   [[nodiscard]] Set races_with(EventId id) const noexcept {
     const Event& e = event[id];
-    Set others = words[e.word].stores;
-    if ((e.flags & kWrite) != 0) others |= words[e.word].loads;
+    Set others = words[e.word].stores - known(id);
+    if ((e.flags & kWrite) != 0) others |= words[e.word].loads - reads_before(id);
     if ((e.flags & kPlain) == 0) others &= plain_;
-    others -= known(id);
     return others;
+  }
+  /// The reads that are over when `id` happens, for the race detector. A marked store is behind what its task's loads tell it,
+  /// acquiring or not: it comes after them, and so after the reads that were over by then.
+  [[nodiscard]] Set reads_before(EventId id) const noexcept {
+    const bool store = (event[id].flags & (kWrite | kRead | kPlain | kRange)) == kWrite;
+    return store && model_ == MemoryModel::weak ? view[id].acquired : known(id);
   }
 
   /// Accesses to ranges unordered with `id`.

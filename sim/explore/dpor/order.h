@@ -27,7 +27,8 @@
 //         schedule, wake          a full barrier each, in front of their look at the task's state; the sleeper then knows what
 //                                 its waker knew
 //         Stronger than LKMM: loads are never ordered behind later stores by reading them (no load buffering); smp_rmb orders
-//         later stores too; a lock passes on what its last holder had merely read; release sequences (LKMM has them since 6.3).
+//         later stores too; a lock passes on what its last holder had merely read; release sequences (LKMM has them since 6.3);
+//         a marked store does not race with plain reads that its task's loads tell of, dependent or not.
 //         Weaker than LKMM: address, data and control dependencies order nothing, they cannot be seen in compiled code
 //         (address dependencies through rcu_dereference excepted).
 //

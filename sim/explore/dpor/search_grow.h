@@ -190,11 +190,14 @@ void Search<W>::check_races(EventId id) {
   if (!range) races = g.races_with(id);
   if (range || ranges_) {
     const PlainRange mine = range_of(id);
+    const Set reads_before = g.reads_before(id);
     (range ? g.unordered(id) : g.unordered_ranges(id)).each([&](unsigned other) {
       const Event& e = g.event[other];
       if ((e.flags & (kRead | kWrite | kRange)) == 0 || e.thread == g.event[id].thread) return;
       if (free ? is_by_service(static_cast<EventId>(other)) : is_own(static_cast<EventId>(other))) return;
-      if ((range || (e.flags & kRange) != 0) && mine.conflicts(range_of(static_cast<EventId>(other)))) races.set(other);
+      if (!range && (e.flags & kRange) == 0) return;
+      const PlainRange theirs = range_of(static_cast<EventId>(other));
+      if (mine.conflicts(theirs) && (theirs.write || !reads_before.test(other))) races.set(other);
     });
   }
   if (!races.any()) return;

@@ -55,6 +55,27 @@ TEST_P(MachineTest, PlainAccessesOrderedByReleaseAndAcquireAreNoRace) {
   EXPECT_TRUE(run_all(program, under(GetParam())).violations.empty());
 }
 
+// A CQE's place: read, given back with release, seen to be free without acquire, written again. No store is seen before the
+// loads that its task made first.
+TEST(Machine, AMarkedStoreIsBehindTheReadsThatItsTasksLoadsTellOf) {
+  for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak})
+    for (const bool release : {true, false})
+      for (const bool marked : {true, false}) {
+        Tasks<State> program("place");
+        program.task("reader", [=](State& s) {
+          s.seen[0] = plain_load(s.data);
+          release ? smp_store_release(s.x, 1u) : WRITE_ONCE(s.x, 1u);
+        });
+        program.task("writer", [=](State& s) {
+          if (READ_ONCE(s.x) == 0) return;
+          marked ? WRITE_ONCE(s.data, 1u) : plain_store(s.data, 1u);
+        });
+        const bool ordered = memory != Memory::weak || (release && marked);
+        EXPECT_EQ(run_all(program, under(memory)).violations.size(), ordered ? 0u : 1u)
+            << to_string(memory) << " " << release << marked;
+      }
+}
+
 TEST(Machine, ARelaxedPublicationIsARaceUnderWeakOnly) {
   for (const Memory memory : {Memory::sc, Memory::tso, Memory::weak}) {
     Tasks<State> program("relaxed");

@@ -153,6 +153,25 @@ TEST(DporBlocking, WhoTakesALockThatItHoldsWaitsForItself) {
   }
 }
 
+TEST(DporBlocking, AMarkedStoreIsBehindTheReadsThatItsTasksLoadsTellOf) {
+  for (const bool release : {true, false})
+    for (const bool range : {true, false}) {
+      TestProgram program("place");
+      program.task("reader", [=](Shared& s) {
+        if (range)
+          arch::plain_range(s.payload, sizeof s.payload, false);
+        else
+          s.r[0] = static_cast<u32>(plain_load(s.payload[0]));
+        release ? smp_store_release(s.x, 1) : WRITE_ONCE(s.x, 1);
+      });
+      program.task("writer", [](Shared& s) {
+        if (READ_ONCE(s.x) != 0) WRITE_ONCE(s.payload[0], 1);
+      });
+      expect_same(program);
+      EXPECT_EQ(by_graphs(program, MemoryModel::weak).outcome.checks.count("data-race"), release ? 0u : 1u) << range;
+    }
+}
+
 TEST(DporBlocking, MemoryIsGivenBackOnce) {
   for (const bool others : {true, false}) {
     TestProgram program(others ? "freed-by-two" : "freed-twice");
