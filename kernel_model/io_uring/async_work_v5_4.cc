@@ -85,6 +85,7 @@ void io_task_list_leave(io_ring_ctx* ctx, io_kiocb* req) noexcept {
     list_del_init(&req->task_list);
     shared_list_changed(&ctx->task_list, -1);
   }
+  req->task_list_initialised = false;  // __io_free_req() need not look again
   spin_unlock_irq(&ctx->task_lock);
 }
 

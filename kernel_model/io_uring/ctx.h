@@ -201,7 +201,7 @@ struct io_kiocb {
   u32 sequence = 0;
   u64 user_data = 0;
   s32 result = 0;                      ///< also 5.1's `error`
-  bool task_list_initialised = false;  ///< 5.4 forgets to, see io_add_to_prev_work()
+  bool task_list_initialised = false;  ///< and may be on the list; 5.4 forgets to, see io_add_to_prev_work()
   /// 5.4: RLIMIT_FSIZE of the submitter. Not set for a request that a worker tries first (a link's):
   /// io_uring_profile::stale_fsize.
   u64 fsize = 0;

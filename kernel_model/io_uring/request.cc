@@ -51,13 +51,16 @@ namespace {
 
 // A cancelled poll goes to a worker without ever leaving the ring's list of queued work, where 5.4 finds its freed memory when
 // the ring goes: io_cancel_async_work() then unlinks it, and nobody notices.
-// Divergence: it leaves the list before its memory is freed.
+// Divergence: it leaves the list before its memory is freed. Whoever cancels takes it off first and looks at it then, all under
+// the lock: so the lock comes before the look whether it is there.
 void io_task_list_forget(io_ring_ctx* ctx, io_kiocb* req) noexcept {
-  if (!req->task_list_initialised || list_empty(&req->task_list)) return;
+  if (!req->task_list_initialised) return;
   unsigned long flags = 0;
   spin_lock_irqsave(&ctx->task_lock, flags);
-  list_del_init(&req->task_list);
-  shared_list_changed(&ctx->task_list, -1);
+  if (!list_empty(&req->task_list)) {
+    list_del_init(&req->task_list);
+    shared_list_changed(&ctx->task_list, -1);
+  }
   spin_unlock_irqrestore(&ctx->task_lock, flags);
 }
 

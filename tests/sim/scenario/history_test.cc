@@ -114,6 +114,24 @@ TEST(HistorySearch, AReaderThatEmptiesAPipeSeesThatItIsEmpty) {
   }
 }
 
+// A poll that a worker completes is on the list of work that the ring's release walks: nobody frees it under the walker.
+TEST(HistorySearch, APollThatEndsDuringTheRingsReleaseIsNotUsedAfterThat) {
+  ScenarioProgram program(load_scenario_text(R"({"name": "t", "files": {"p": {"type": "pipe"}},
+    "rings": {"r": {"entries": 4, "owner": "a"}},
+    "tasks": {"a": {"steps": [{"submit": {"ring": "r", "op": "POLL_ADD", "file": "p.r"}}, {"close": {"ring": "r"}}]},
+              "w": {"steps": [{"write": {"file": "p.w", "size": 1}}]}}, "allow": ["no-cqe-error"]})",
+                                             "t.json"));
+  for (const Memory memory : {Memory::sc, Memory::weak}) {
+    ExploreOptions options;
+    options.strategy = Search::random;
+    options.memory = memory;
+    options.executions = 3'000;
+    options.minimise = false;
+    const ExploreResult result = explore(program, options);
+    EXPECT_FALSE(result.found) << result.violation.text;
+  }
+}
+
 TEST(HistorySearch, TheSqThreadFindsNoReferenceForWhatItTakesDuringARegistration) {
   const Scenario scenario = load_scenario(URINGSIM_SOURCE_DIR "/scenarios/history/register-against-sq-thread.json");
   for (const char* const kernel : {"v5.1", "v5.4"}) {
