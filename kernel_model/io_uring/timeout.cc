@@ -96,7 +96,7 @@ list_head* io_timeout_position(io_ring_ctx* ctx, u32 sq_head, u32 count, u32* sp
       const u32 nxt_sq_head = nxt->sequence - nxt->submit.sequence + 1;
       const s64 tmp_nxt = s64{nxt_sq_head} + nxt->submit.sequence - 1;
       if (sq_head < nxt_sq_head) tmp += UINT_MAX;
-      if (tmp > tmp_nxt) break;
+      if (tmp > tmp_nxt || (tmp == tmp_nxt && ctx->has(Bug::timeout_insert_same_sequence))) break;
     }
 
     if (ctx->has(Bug::timeout_insert_same_sequence)) continue;
