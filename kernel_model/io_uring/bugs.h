@@ -26,8 +26,11 @@ namespace uringsim::kernel {
     "enter on an SQPOLL ring returns after the wakeup and never waits", "5.1 to 5.3", "5.4-rc1")                                 \
   X(sq_park_before_prepare_wait, "sq-park-before-prepare-wait",                                                                  \
     "before it sleeps the SQ thread looks whether to stop, not whether to park, and the closer parks it first", "5.1", "5.2-rc1") \
+  X(sq_exits_before_park, "sq-exits-before-park",                                                                                \
+    "the closer tells the SQ thread to stop and then parks it: a thread that sees the one before the other ends, and is never parked", \
+    "5.1", "2bbcd6d3b36a")                                                                                                       \
   X(sq_stop_before_thread_runs, "sq-stop-before-thread-runs",                                                                    \
-    "the closer parks and stops the SQ thread without knowing that it has begun", "5.1 to 5.2", "a4c0b3decb33")                  \
+    "the closer parks and stops the SQ thread without knowing that it has begun", "5.2", "a4c0b3decb33")                         \
   X(register_quiesce_vs_enter_deadlock, "register-quiesce-vs-enter-deadlock",                                                    \
     "register waits for every reference with uring_lock held, which enter wants while it holds one", "5.1-rc", "b19062a56726")   \
   X(cq_overflow_counter_race, "cq-overflow-counter-race",                                                                        \
@@ -35,7 +38,7 @@ namespace uringsim::kernel {
   X(timeout_counts_other_timeouts, "timeout-counts-other-timeouts",                                                              \
     "a timeout that fires counts as a completion for those that wait for a number of them", "5.4 to 5.6", "5.7")                 \
   X(timeout_insert_same_sequence, "timeout-insert-same-sequence",                                                                \
-    "a timeout that is put in front of others leaves their sequence as it was", "5.4", "5.5")                                    \
+    "a timeout that is put in front of others leaves their sequence as it was", "5.4 before 5.4.59", "a1f58ba46f79")            \
   X(timeout_fn_walks_removed_entry, "timeout-fn-walks-removed-entry",                                                            \
     "a timeout that fires while a completion satisfies it walks the list that it was just taken off, for ever", "5.4",           \
     "5.5-rc1, \"add support for canceling timeout requests\"")                                                    \
@@ -55,6 +58,8 @@ namespace uringsim::kernel {
   X(drain_sequence_of_batch, "drain-sequence-of-batch",                                                                          \
     "the SQ thread gives all SQEs of a batch the number of the last: a drain among them waits for itself", "5.2 to 5.3",         \
     "8776f3fa15a5")                                                                                                              \
+  X(drain_counts_refused, "drain-counts-refused",                                                                                \
+    "a drain counts the completion of an SQE behind it that is refused, and starts one too early", "5.2 and later", "not known") \
   X(drain_ignores_overflow, "drain-ignores-overflow",                                                                            \
     "a drain does not count completions that were dropped: once the CQ has overflowed, none ever starts", "5.2 to 5.4-rc5",      \
     "498ccd9eda49")                                                                                                              \

@@ -37,6 +37,14 @@ u32 io_sq_thread_take(io_ring_ctx* ctx, sqe_submit (&sqes)[IO_IOPOLL_BATCH], boo
   return i;
 }
 
+// Whether the closer wants the thread to end. It waits until the thread has parked, so that is what to look for; 5.1 looks for
+// sqo_stop, which is set before. (5.2 looks for nothing else, and then a thread that was parked before it began never ends: see
+// sq-stop-before-thread-runs.)
+bool io_sq_thread_should_end(io_ring_ctx* ctx) noexcept {
+  if (kthread_should_stop()) return true;
+  return ctx->has(Bug::sq_exits_before_park) ? data_race(ctx->sqo_stop) != 0 : kthread_should_park();
+}
+
 }  // namespace
 
 // Models fs/io_uring.c:io_sq_thread() (5.1).
@@ -48,7 +56,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
   wait_entry wait;
   u32 inflight = 0;
   u64 timeout = 0;
-  while (!kthread_should_stop() && data_race(ctx->sqo_stop) == 0) {
+  while (!io_sq_thread_should_end(ctx)) {
     if (inflight != 0) {
       inflight = io_sq_thread_reap(ctx, inflight);
       if (inflight == 0) {
@@ -99,7 +107,7 @@ int io_sq_thread_v5_1(void* data) noexcept {
   }
 
   mm.drop();
-  if (kthread_should_park()) kthread_parkme();
+  if (!ctx->has(Bug::sq_exits_before_park) || kthread_should_park()) kthread_parkme();
   return 0;
 }
 

@@ -120,8 +120,27 @@ int io_req_grab_fs(io_kiocb* req) noexcept {
   return 0;
 }
 
+/// The chain that a batch is putting together.
+struct io_link_state {
+  io_kiocb* link = nullptr;    ///< its head
+  io_kiocb* shadow = nullptr;  ///< stands in for members that drain
+  bool prev_was_link = false;
+};
+
+// A drain waits until as many requests have completed as there are in front of it. One behind it that is refused completes at
+// once, and 5.4 takes it for one of them.
+void io_drain_one_more(io_ring_ctx* ctx, io_link_state* chain) noexcept {
+  if (ctx->has(Bug::drain_counts_refused)) return;
+  if (chain->link != nullptr) chain->link->sequence++;
+  if (chain->shadow != nullptr) chain->shadow->sequence++;
+  if (shared_list_empty(&ctx->defer_list)) return;
+  spin_lock_irq(&ctx->completion_lock);
+  list_for_each_entry(req, &ctx->defer_list.head, io_kiocb, list) req->sequence++;
+  spin_unlock_irq(&ctx->completion_lock);
+}
+
 // Models fs/io_uring.c:io_submit_sqe() (5.4). Every outcome is a CQE sooner or later.
-void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_kiocb** link) noexcept {
+void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_link_state* chain) noexcept {
   KERNEL_FUNCTION;
   int ret;
   io_kiocb* req = nullptr;
@@ -139,7 +158,7 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
       ctx->kernel_->trace(EventKind::io_uring_submit_sqe, ctx->id, s->opcode, req->user_data, 1, s->needs_fixed_file ? 1 : 0);
       ret = io_req_grab_fs(req);
     }
-    if (ret == 0 && *link != nullptr) {
+    if (ret == 0 && chain->link != nullptr) {
       s->sqe = io_dup_sqe(s->sqe);
       if (s->sqe == nullptr) {
         s->sqe = req->submit.sqe;
@@ -150,6 +169,7 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
   if (ret != 0) {
     // A member that is refused leaves its chain as it is: 5.4 does not break it.
     if (req != nullptr) io_free_req(req);
+    io_drain_one_more(ctx, chain);
     io_cqring_add_event(ctx, data_race(s->sqe->user_data), ret, 0);
     return;
   }
@@ -158,28 +178,21 @@ void io_submit_sqe(io_ring_ctx* ctx, sqe_submit* s, io_submit_state* state, io_k
     io_queue_sqe(ctx, req, s);
     return;
   }
-  if (*link != nullptr) {
+  if (chain->link != nullptr) {
     // Runs once the one before is done.
     req->submit = *s;
-    list_add_tail(&req->list, &(*link)->link_list);
-    ctx->kernel_->trace(EventKind::io_uring_link, ctx->id, req->id, (*link)->id);
+    list_add_tail(&req->list, &chain->link->link_list);
+    ctx->kernel_->trace(EventKind::io_uring_link, ctx->id, req->id, chain->link->id);
   } else if ((data_race(s->sqe->flags) & uapi::IOSQE_IO_LINK) != 0) {
     // A new chain: submitted when it is complete.
     req->flags |= REQ_F_LINK;
     req->submit = *s;
     INIT_LIST_HEAD(&req->link_list);
-    *link = req;
+    chain->link = req;
   } else {
     io_queue_sqe(ctx, req, s);
   }
 }
-
-/// The chain that a batch is putting together.
-struct io_link_state {
-  io_kiocb* link = nullptr;    ///< its head
-  io_kiocb* shadow = nullptr;  ///< stands in for members that drain
-  bool prev_was_link = false;
-};
 
 void io_link_flush(io_ring_ctx* ctx, io_link_state* chain) noexcept {
   io_queue_link_head(ctx, chain->link, &chain->link->submit, chain->shadow);
@@ -223,7 +236,7 @@ int io_ring_submit_v5_4(io_ring_ctx* ctx, u32 to_submit) noexcept {
     s.needs_lock = false;
     s.needs_fixed_file = false;
     submit++;
-    io_submit_sqe(ctx, &s, statep, &chain.link);
+    io_submit_sqe(ctx, &s, statep, &chain);
   }
   if (ctx->has(Bug::link_head_after_commit)) io_commit_sqring(ctx);
   if (chain.link != nullptr) io_link_flush(ctx, &chain);
@@ -249,6 +262,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
     if (!io_get_sqring(ctx, &s)) break;
     io_link_next(ctx, &chain, &s);
     if (mm_fault) {
+      io_drain_one_more(ctx, &chain);
       io_cqring_add_event(ctx, data_race(s.sqe->user_data), -EFAULT, 0);
       continue;
     }
@@ -257,7 +271,7 @@ int io_submit_sqes_v5_4(io_ring_ctx* ctx, u32 nr, bool has_user, bool mm_fault) 
     s.needs_lock = true;
     s.has_lock = io_sq_thread_locks(ctx);
     s.needs_fixed_file = true;
-    io_submit_sqe(ctx, &s, statep, &chain.link);
+    io_submit_sqe(ctx, &s, statep, &chain);
     submitted++;
   }
   if (chain.link != nullptr) io_link_flush(ctx, &chain);

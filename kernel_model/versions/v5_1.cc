@@ -32,6 +32,7 @@ constinit const io_uring_profile v5_1 = {
     .native_bugs = BugSet{}
                        .with(Bug::sqpoll_wakeup_and_getevents_exclusive)
                        .with(Bug::sq_park_before_prepare_wait)
+                       .with(Bug::sq_exits_before_park)
                        .with(Bug::iopoll_spins_with_cqe_ready)
                        .with(Bug::iopoll_exit_not_reaped)
                        .with(Bug::iopoll_sqpoll_refusal_unlocked)
