@@ -58,6 +58,9 @@ namespace uringsim::kernel {
   X(drain_sequence_of_batch, "drain-sequence-of-batch",                                                                          \
     "the SQ thread gives all SQEs of a batch the number of the last: a drain among them waits for itself", "5.2 to 5.3",         \
     "8776f3fa15a5")                                                                                                              \
+  X(drain_shadow_after_head, "drain-shadow-after-head",                                                                          \
+    "what stands for a drained member of a chain waits behind its head: a head that is over by then leaves it there for ever, and all behind it", \
+    "5.3 and 5.4", "5.5-rc1, \"drain next sqe instead of shadowing\"")                                                           \
   X(drain_counts_refused, "drain-counts-refused",                                                                                \
     "a drain counts the completion of an SQE behind it that is refused, and starts one too early", "5.2 and later", "not known") \
   X(drain_ignores_overflow, "drain-ignores-overflow",                                                                            \

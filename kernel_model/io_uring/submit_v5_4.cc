@@ -103,9 +103,15 @@ int io_queue_link_head(io_ring_ctx* ctx, io_kiocb* req, sqe_submit* s, io_kiocb*
   }
 
   spin_lock_irq(&ctx->completion_lock);
-  list_add_tail(&shadow->list, &ctx->defer_list.head);
-  shared_list_changed(&ctx->defer_list, 1);
+  // A worker may have run the head, and the rest of the chain, since the lock was given back: the shadow waits for a number of
+  // completions that has passed.
+  const bool late = !ctx->has(Bug::drain_shadow_after_head) && io_sequence_missing(ctx, shadow) <= 0;
+  if (!late) {
+    list_add_tail(&shadow->list, &ctx->defer_list.head);
+    shared_list_changed(&ctx->defer_list, 1);
+  }
   spin_unlock_irq(&ctx->completion_lock);
+  if (late) __io_free_req(shadow);
 
   return ret == 0 ? __io_queue_sqe(ctx, req, s) : 0;
 }

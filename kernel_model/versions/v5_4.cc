@@ -30,6 +30,7 @@ constexpr io_uring_profile make_v5_4() noexcept {
       .short_read_punts = true,
       .native_bugs = BugSet{}
                          .with(Bug::drain_counts_refused)
+                         .with(Bug::drain_shadow_after_head)
                          .with(Bug::iopoll_exit_not_reaped)
                          .with(Bug::iopoll_sqpoll_inflight_zeroed)
                          .with(Bug::iopoll_sqpoll_refusal_unlocked)
