@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "kernel_model/arch/types.h"
+#include "sim/fiber/sanitizer.h"
 
 namespace uringsim::sim {
 
@@ -20,6 +20,7 @@ class Reserve {
     void* const at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "reserving address space for the explorer");
     at_ = static_cast<T*>(at);
+    forget_frames(at, bytes_);  // a stack that was unmapped with frames on it leaves its marks at its addresses, whoever's it was
   }
   ~Reserve() { munmap(at_, bytes_); }
   Reserve(const Reserve&) = delete;

@@ -19,15 +19,14 @@ constexpr u64 round_up(u64 value, u64 to) noexcept { return (value + to - 1) & ~
 
 // Raw copies and compares: they cross freed blocks and other frames' stacks on purpose, where AddressSanitizer would object.
 void copy_raw(void* to, const void* from, u64 bytes) noexcept {
-#if defined(URINGSIM_ASAN)
-  arch::copy_racy(to, from, bytes);
-#else
-  std::memcpy(to, from, bytes);
-#endif
+  if (asan_is_there())
+    arch::copy_racy(to, from, bytes);
+  else
+    std::memcpy(to, from, bytes);
 }
 
-#if defined(URINGSIM_ASAN)
 URINGSIM_NO_ASAN bool equal_raw(const void* a, const void* b, u64 bytes) noexcept {
+  if (!asan_is_there()) return std::memcmp(a, b, bytes) == 0;
   const auto* left = static_cast<const unsigned char*>(a);
   const auto* right = static_cast<const unsigned char*>(b);
   for (u64 at = 0; at < bytes; at++)
@@ -39,9 +38,6 @@ URINGSIM_NO_ASAN bool equal_raw(const void* a, const void* b, u64 bytes) noexcep
 unsigned char* shadow_of(const void* at) noexcept {
   return reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(at) >> 3) + 0x7fff8000);
 }
-#else
-bool equal_raw(const void* a, const void* b, u64 bytes) noexcept { return std::memcmp(a, b, bytes) == 0; }
-#endif
 
 }  // namespace
 
@@ -63,7 +59,7 @@ Arena::Arena(const Options& options) : check_freed_(options.check_freed) {
 
 Arena::~Arena() {
   unpoison(base_, touched_);
-  unpoison(base_ + bytes_ - stacks_guarded_ * kStackBytes, stacks_guarded_ * kStackBytes);
+  forget_frames(base_ + bytes_ - stacks_guarded_ * kStackBytes, stacks_guarded_ * kStackBytes);
   munmap(base_, bytes_);
 }
 
@@ -172,6 +168,7 @@ void* Arena::alloc_stack() noexcept {
   if (!free_stacks_.empty()) {
     void* const stack = free_stacks_.back();
     free_stacks_.pop_back();
+    forget_frames(stack, kStackBytes - kPage);
     return stack;
   }
   if ((stacks_ + 1) * kStackBytes > bytes_ / 2) return nullptr;
@@ -181,6 +178,7 @@ void* Arena::alloc_stack() noexcept {
     stacks_guarded_++;
   }
   stacks_++;
+  forget_frames(slot + kPage, kStackBytes - kPage);
   return slot + kPage;
 }
 
@@ -210,14 +208,13 @@ void Arena::save(ArenaSnapshot& snapshot, const std::vector<ArenaRange>& stacks)
   }
   snapshot.free_stacks_ = free_stacks_;
   snapshot.stacks_ = stacks_;
-#if defined(URINGSIM_ASAN)
   snapshot.shadow_.clear();
+  if (!asan_is_there()) return;
   for (const ArenaRange& range : snapshot.ranges_) {
     const u64 bytes = range.bytes / 8 + 1;
     snapshot.shadow_.resize(snapshot.shadow_.size() + bytes);
     copy_raw(&*snapshot.shadow_.end() - bytes, shadow_of(range.at), bytes);
   }
-#endif
 }
 
 void Arena::restore(const ArenaSnapshot& snapshot) noexcept {
@@ -232,7 +229,7 @@ void Arena::restore(const ArenaSnapshot& snapshot) noexcept {
   }
   free_stacks_ = snapshot.free_stacks_;
   stacks_ = snapshot.stacks_;
-#if defined(URINGSIM_ASAN)
+  if (!asan_is_there()) return;
   const unsigned char* shadow = snapshot.shadow_.data();
   for (const ArenaRange& range : snapshot.ranges_) {
     copy_raw(shadow_of(range.at), shadow, range.bytes / 8 + 1);
@@ -243,9 +240,8 @@ void Arena::restore(const ArenaSnapshot& snapshot) noexcept {
     auto* const lowest = static_cast<unsigned char*>(snapshot.ranges_[i].at);
     const u64 from_end = round_up(static_cast<u64>(base_ + bytes_ - lowest), kStackBytes);
     unsigned char* const stack = base_ + bytes_ - from_end + kPage;
-    unpoison(stack, static_cast<u64>(lowest - stack));
+    forget_frames(stack, static_cast<u64>(lowest - stack));
   }
-#endif
 }
 
 }  // namespace uringsim::sim

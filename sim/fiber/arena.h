@@ -44,7 +44,7 @@ class ArenaSnapshot {
   std::vector<unsigned char> bytes_;
   std::vector<void*> free_stacks_;
   u64 stacks_ = 0;
-  std::vector<unsigned char> shadow_;  // AddressSanitizer's, in its builds
+  std::vector<unsigned char> shadow_;  // AddressSanitizer's, where that is there
 };
 
 class Arena {
@@ -72,7 +72,8 @@ class Arena {
   /// Gives back what alloc(bytes) returned. Null is ignored.
   void free(void* memory, u64 bytes) noexcept;
 
-  /// A stack: its lowest usable byte, with stack_bytes() above. Contents arbitrary. Null when exhausted.
+  /// A stack: its lowest usable byte, with stack_bytes() above. Contents arbitrary, but without the
+  /// marks that AddressSanitizer left for who had it before and was dropped. Null when exhausted.
   [[nodiscard]] void* alloc_stack() noexcept;
   void free_stack(void* stack) noexcept;
   /// Usable bytes of a stack (a little less for some: their tops are staggered, so that hot frames do not share cache sets).

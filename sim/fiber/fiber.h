@@ -30,31 +30,25 @@ class Fiber {
 
   /// The fiber will run entry(argument) from its beginning on the `bytes` bytes of stack at `stack`, whatever it did before.
   void start(void* stack, u64 bytes, Entry entry, void* argument) noexcept {
-    unpoison(stack, bytes);
+    forget_frames(stack, bytes);
     renew_sanitizer_state();
     entry_ = entry;
     argument_ = argument;
-#if defined(URINGSIM_ASAN)
     stack_ = stack;
     stack_bytes_ = bytes;
-#endif
     context_ = boost::context::detail::make_fcontext(static_cast<char*>(stack) + bytes, bytes, &Fiber::trampoline);
   }
 
   /// Stops `from`, which is the running fiber, and goes on with `to`. Returns when somebody switches to `from` again.
   static void switch_to(Fiber& from, Fiber& to) noexcept {
-#if defined(URINGSIM_ASAN)
-    __sanitizer_start_switch_fiber(&from.fake_stack_, to.stack_, to.stack_bytes_);
-#endif
+    if (asan_is_there()) __sanitizer_start_switch_fiber(&from.fake_stack_, to.stack_, to.stack_bytes_);
     before_jump(from, to);
     arrive(from, boost::context::detail::jump_fcontext(to.context_, &from));
   }
 
   /// As switch_to(), for a fiber that will never be resumed where it stands (it may be started again).
   [[noreturn]] static void leave_for(Fiber& from, Fiber& to) noexcept {
-#if defined(URINGSIM_ASAN)
-    __sanitizer_start_switch_fiber(nullptr, to.stack_, to.stack_bytes_);
-#endif
+    if (asan_is_there()) __sanitizer_start_switch_fiber(nullptr, to.stack_, to.stack_bytes_);
     before_jump(from, to);
     boost::context::detail::jump_fcontext(to.context_, &from);
     __builtin_trap();
@@ -90,12 +84,10 @@ class Fiber {
   }
 
   /// First thing on the stack of `self`, new or resumed: notes where the fiber that we come from stopped.
-  static void arrive([[maybe_unused]] Fiber& self, boost::context::detail::transfer_t arrived) noexcept {
+  static void arrive(Fiber& self, boost::context::detail::transfer_t arrived) noexcept {
     Fiber& previous = *static_cast<Fiber*>(arrived.data);
     previous.context_ = arrived.fctx;
-#if defined(URINGSIM_ASAN)
-    __sanitizer_finish_switch_fiber(self.fake_stack_, &previous.stack_, &previous.stack_bytes_);
-#endif
+    if (asan_is_there()) __sanitizer_finish_switch_fiber(self.fake_stack_, &previous.stack_, &previous.stack_bytes_);
   }
 
   static void trampoline(boost::context::detail::transfer_t arrived) noexcept {
@@ -106,9 +98,7 @@ class Fiber {
   }
 
   void renew_sanitizer_state() noexcept {
-#if defined(URINGSIM_ASAN)
     fake_stack_ = nullptr;
-#endif
 #if defined(URINGSIM_TSAN)
     forget_sanitizer_state();
     tsan_ = __tsan_create_fiber(0);
@@ -126,15 +116,12 @@ class Fiber {
   Entry entry_ = nullptr;  // null: an OS thread's own stack
   void* argument_ = nullptr;
   Fiber* next_ = nullptr;  // where it last switched to
-#if defined(URINGSIM_ASAN)
+  // The sanitizers', in every build: a program that has one sees the same class as a library that has none.
   void* fake_stack_ = nullptr;
   const void* stack_ = nullptr;
-  u64 stack_bytes_ = 0;
-#endif
-#if defined(URINGSIM_TSAN)
-  void* tsan_ = nullptr;
-  bool tsan_fresh_ = false;
-#endif
+  std::size_t stack_bytes_ = 0;
+  [[maybe_unused]] void* tsan_ = nullptr;
+  [[maybe_unused]] bool tsan_fresh_ = false;
 };
 
 }  // namespace uringsim::sim

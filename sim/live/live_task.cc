@@ -26,8 +26,12 @@ void* map_stack(u64 bytes) noexcept {
   return static_cast<u8*>(at) + kPage;
 }
 
+/// Frames that were never left have marked it, and the marks outlive the mapping: whoever is given the addresses next would be
+/// accused.
 void unmap_stack(void* stack, u64 bytes) noexcept {
-  if (stack != nullptr) munmap(static_cast<u8*>(stack) - kPage, bytes + kPage);
+  if (stack == nullptr) return;
+  forget_frames(stack, bytes);
+  munmap(static_cast<u8*>(stack) - kPage, bytes + kPage);
 }
 
 }  // namespace

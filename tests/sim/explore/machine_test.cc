@@ -2,8 +2,10 @@
 #include "sim/explore/machine.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "kernel_model/arch/lock.h"
+#include "sim/explore/reserve.h"
 #include "sim/explore/tasks.h"
 #include "tests/sim/explore/support.h"
 
@@ -25,6 +27,22 @@ MachineOptions under(Memory memory) {
   MachineOptions options;
   options.memory = memory;
   return options;
+}
+
+TEST(Reserve, IsFreeOfTheMarksOfStacksThatWereUnmapped) {
+#if defined(URINGSIM_ASAN)
+  constexpr u64 bytes = u64{8} << 20;
+  void* const stack = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(stack, MAP_FAILED);
+  poison(stack, bytes);
+  munmap(stack, bytes);
+  const Reserve<u32> views(bytes / sizeof(u32));
+  EXPECT_EQ(static_cast<const void*>(&views[0]), stack);  // or this shows nothing
+  EXPECT_EQ(__asan_region_is_poisoned(stack, bytes), nullptr);
+  unpoison(stack, bytes);
+#else
+  GTEST_SKIP() << "AddressSanitizer's business";
+#endif
 }
 
 class MachineTest : public testing::TestWithParam<Memory> {};

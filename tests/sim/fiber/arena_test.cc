@@ -153,6 +153,20 @@ TEST(Arena, NoticesAWriteToAFreedBlock) {
 }
 
 #if defined(URINGSIM_ASAN)
+TEST(Arena, AStackIsHandedOutWithoutTheMarksOfWhoHadItBefore) {
+  Arena arena;
+  auto* const given_back = static_cast<unsigned char*>(arena.alloc_stack());
+  auto* const dropped = static_cast<unsigned char*>(arena.alloc_stack());
+  for (unsigned char* const stack : {given_back, dropped}) poison(stack + 4096, 64);  // as a frame that is never left
+  arena.free_stack(given_back);
+  ASSERT_EQ(arena.alloc_stack(), given_back);
+  EXPECT_EQ(__asan_region_is_poisoned(given_back, arena.stack_bytes(given_back)), nullptr);
+  arena.reset();
+  ASSERT_EQ(arena.alloc_stack(), given_back);
+  ASSERT_EQ(arena.alloc_stack(), dropped);
+  EXPECT_EQ(__asan_region_is_poisoned(dropped, arena.stack_bytes(dropped)), nullptr);
+}
+
 TEST(ArenaDeathTest, AddressSanitizerKnowsFreedBlocksAndOverruns) {
   Arena arena;
   auto* const a = static_cast<volatile unsigned char*>(arena.alloc(24));

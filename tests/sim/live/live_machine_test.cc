@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "sim/fiber/sanitizer.h"
 #include "tests/sim/live/live_support.h"
 
 namespace uringsim::sim {
@@ -292,6 +293,27 @@ TEST(LiveMachine, AFatalReportEndsItsTaskAndTheRun) {
   EXPECT_EQ(world.machine.reports()[0].what, "a warning");
   EXPECT_EQ(world.machine.reports()[1].task, "broken");
   EXPECT_TRUE(world.machine.reports()[1].fatal);
+}
+
+TEST(LiveMachine, StacksThatAreDroppedLeaveNoMarksBehind) {
+#if defined(URINGSIM_ASAN)
+  unsigned char* mark = nullptr;
+  {
+    LiveWorld world;
+    world.add("t", [&] {
+      unsigned char here = 0;
+      mark = &here - 64 * 1024;
+      poison(mark, 64);  // as a frame that is never left
+    });
+    EXPECT_EQ(world.go().end, RunEnd::finished);
+    ASSERT_NE(mark, nullptr);
+    EXPECT_NE(__asan_region_is_poisoned(mark, 64), nullptr);
+  }
+  // The address is the host's again: whoever maps it next may use it.
+  EXPECT_EQ(__asan_region_is_poisoned(mark, 64), nullptr);
+#else
+  GTEST_SKIP() << "AddressSanitizer's business";
+#endif
 }
 
 TEST(LiveMachine, RandomNumbersAreDrawnOnceEach) {
