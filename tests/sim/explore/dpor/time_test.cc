@@ -57,6 +57,13 @@ void prepare(Timed& s) {
   }
 }
 
+/// A program that finds its timers and interrupts ready.
+Tasks<Timed> prepared(const char* name) {
+  Tasks<Timed> program(name);
+  program.initially(prepare);
+  return program;
+}
+
 void start(Timed& s, u32 timer, u64 due) { arch::machine().timer_start(s.timer[timer - 1], 1'000'000'000'000 + due); }
 void raise(Timed& s, u32 interrupt) { arch::machine().raise(s.interrupt[interrupt - 1]); }
 
@@ -99,8 +106,7 @@ std::set<u64> orders(Tasks<Timed>& program) {
 }
 
 TEST(DporTime, TimersFireInDueOrderWhateverTheOrderOfStarting) {
-  Tasks<Timed> program("due-order");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("due-order");
   program.task("owner", [](Timed& s) {
     start(s, 1, 30);
     start(s, 2, 10);
@@ -111,8 +117,7 @@ TEST(DporTime, TimersFireInDueOrderWhateverTheOrderOfStarting) {
 }
 
 TEST(DporTime, ALookAtTheClockMayComeBehindATimerThatSomebodyElseStartsFirst) {
-  Tasks<Timed> program("late-look");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("late-look");
   program.task("owner", [](Timed& s) {
     WRITE_ONCE(s.x, 1);
     s.r[0] = arch::machine().now() >= 1'000'000'000'010;
@@ -133,8 +138,7 @@ TEST(DporTime, ALookAtTheClockMayComeBehindATimerThatSomebodyElseStartsFirst) {
 }
 
 TEST(DporTime, EqualTimersFireInTheOrderOfStarting) {
-  Tasks<Timed> program("equal");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("equal");
   program.task("owner", [](Timed& s) {
     for (u32 timer = 1; timer <= 3; timer++) start(s, timer, 10);
   });
@@ -142,16 +146,14 @@ TEST(DporTime, EqualTimersFireInTheOrderOfStarting) {
 }
 
 TEST(DporTime, OfTimersThatAreStartedSideBySideEitherMayBeFirst) {
-  Tasks<Timed> program("side-by-side");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("side-by-side");
   program.task("one", [](Timed& s) { start(s, 1, 20); });
   program.task("two", [](Timed& s) { start(s, 2, 10); });
   EXPECT_EQ(orders(program), (std::set<u64>{01200, 02100}));
 }
 
 TEST(DporTime, WhoKnowsThatAnEarlierTimerIsStartedComesBehindIt) {
-  Tasks<Timed> program("known");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("known");
   program.task("one", [](Timed& s) {
     start(s, 1, 10);
     smp_store_release(s.x, 1);
@@ -177,8 +179,7 @@ TEST(DporTime, ATimerThatStartsItselfAgainLetsOthersInBetween) {
 }
 
 TEST(DporTime, ATimerThatIsPutOffOrCancelledHoldsNobodyUp) {
-  Tasks<Timed> program("put-off");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("put-off");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     start(s, 2, 20);
@@ -192,8 +193,7 @@ TEST(DporTime, ATimerThatIsPutOffOrCancelledHoldsNobodyUp) {
 u32 cancel(Timed& s, u32 timer) { return static_cast<u32>(arch::machine().timer_cancel(s.timer[timer - 1]) + 1); }
 
 TEST(DporTime, OfTwoWhoCancelATimerTheSecondFindsItRunningOnlyIfItRuns) {
-  Tasks<Timed> program("two-cancel");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("two-cancel");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     s.r[0] = cancel(s, 1);
@@ -206,8 +206,7 @@ TEST(DporTime, OfTwoWhoCancelATimerTheSecondFindsItRunningOnlyIfItRuns) {
 }
 
 TEST(DporTime, WhoCancelsATimerTwiceFindsNothingTheSecondTimeIfItWasInTime) {
-  Tasks<Timed> program("cancels-twice");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("cancels-twice");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     s.r[0] = cancel(s, 1);
@@ -217,8 +216,7 @@ TEST(DporTime, WhoCancelsATimerTwiceFindsNothingTheSecondTimeIfItWasInTime) {
 }
 
 TEST(DporTime, AFunctionThatHasDoneItsLastAccessMayStillBeFoundRunning) {
-  Tasks<Timed> program("last-access");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("last-access");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     s.r[0] = READ_ONCE(s.order);
@@ -247,8 +245,7 @@ TEST(DporTime, AFunctionThatHasDoneNothingYetMayBeFoundRunning) {
 }
 
 TEST(DporTime, OfEqualTimersTheSecondMayBeCancelledByWhoSeesWhatTheFirstHasDone) {
-  Tasks<Timed> program("equal-cancelled");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("equal-cancelled");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     start(s, 2, 10);
@@ -259,8 +256,7 @@ TEST(DporTime, OfEqualTimersTheSecondMayBeCancelledByWhoSeesWhatTheFirstHasDone)
 }
 
 TEST(DporTime, ATimerThatIsStartedAnewWhileItRunsIsNotTakenOffBeforeItIsOver) {
-  Tasks<Timed> program("started-anew");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("started-anew");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     start(s, 1, 20);
@@ -271,8 +267,7 @@ TEST(DporTime, ATimerThatIsStartedAnewWhileItRunsIsNotTakenOffBeforeItIsOver) {
 }
 
 TEST(DporTime, WhoPollsUntilATimersFunctionIsOverComesToTheEnd) {
-  Tasks<Timed> program("waits-for-function");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("waits-for-function");
   const auto wait = [](u32 me) {
     return [me](Timed& s) {
       if (me == 0) start(s, 1, 10);
@@ -287,8 +282,7 @@ TEST(DporTime, WhoPollsUntilATimersFunctionIsOverComesToTheEnd) {
 }
 
 TEST(DporTime, AWriteThatIsLateIsNotOvertakenByACancelThatTakesTheTimerOff) {
-  Tasks<Timed> program("late-write");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("late-write");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     WRITE_ONCE(s.x, 1);
@@ -325,8 +319,7 @@ TEST(DporTime, WhoCancelsATimerInMemoryThatIsGivenBackUsesItAfterFree) {
 }
 
 TEST(DporTime, InterruptsRunInTheOrderOfRaising) {
-  Tasks<Timed> program("interrupts");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("interrupts");
   program.task("device", [](Timed& s) {
     raise(s, 1);
     raise(s, 2);
@@ -336,8 +329,7 @@ TEST(DporTime, InterruptsRunInTheOrderOfRaising) {
 }
 
 TEST(DporTime, ATimerMayFireBesideAnInterrupt) {
-  Tasks<Timed> program("beside");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("beside");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     raise(s, 2);
@@ -365,8 +357,7 @@ TEST(DporTime, WhatAnInterruptHandsOverIsThereWheneverItsReaderRuns) {
 }
 
 TEST(DporTime, WhoSeesThatATimerHasFiredSeesThatTimeHasCome) {
-  Tasks<Timed> program("fired");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("fired");
   program.task("owner", [](Timed& s) {
     start(s, 1, 10);
     s.r[0] = static_cast<u32>(arch::machine().timer_cancel(s.timer[0]) + 1);
@@ -376,8 +367,7 @@ TEST(DporTime, WhoSeesThatATimerHasFiredSeesThatTimeHasCome) {
 }
 
 TEST(DporTime, ATimerThatWasSurelyStartedAndIsDueEarlierFiresFirst) {
-  Tasks<Timed> program("surely-started");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("surely-started");
   program.task("one", [](Timed& s) {
     start(s, 1, 10);
     arch::smp_mb("test");
@@ -394,8 +384,7 @@ TEST(DporTime, ATimerThatWasSurelyStartedAndIsDueEarlierFiresFirst) {
 }
 
 TEST(DporTime, AnInterruptThatWasSurelyRaisedEarlierRunsFirst) {
-  Tasks<Timed> program("surely-raised");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("surely-raised");
   program.task("one", [](Timed& s) {
     raise(s, 1);
     arch::smp_mb("test");
@@ -426,8 +415,7 @@ TEST(DporTime, WhoIsWokenBehindItsDeadlineIsNotWokenInTime) {
 }
 
 TEST(DporTime, ASleepersDeadlineAndATimerThatIsDueBeforeItComeInEitherOrder) {
-  Tasks<Timed> program("sleeper-and-timer");
-  program.initially(prepare);
+  Tasks<Timed> program = prepared("sleeper-and-timer");
   program.task("sleeper", [](Timed& s) {
     start(s, 1, 10);
     s.r[0] = sleep_until(20);
